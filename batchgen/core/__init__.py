@@ -1,0 +1,1 @@
+"""The rules of the house: values and pure functions. No I/O, no clock, no event loop, no SQL."""

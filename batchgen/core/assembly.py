@@ -1,0 +1,73 @@
+"""A row becomes a request: its cell, else an option, else the settings' default, else the built-in one."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from batchgen.core import identity, parameters
+from batchgen.core.catalog import DEFAULT_MODEL
+from batchgen.core.fields import CUSTOM_ID
+from batchgen.core.manifest import Row
+from batchgen.core.parameters import PROMPT_MOST_CHARACTERS, Finding
+from batchgen.core.request import Request, Value
+
+# A quality that is left out lets the server choose a dear one, so model, size and quality are always sent.
+BUILT_IN: dict[str, Value] = {"model": DEFAULT_MODEL, "size": "1024x1024", "quality": "medium"}
+
+# PostgreSQL stores no NUL, and half of a surrogate pair is not a character: neither can be kept to the letter.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A row that can be stored. `custom_id` is final if `given`, else equal rows still get an ordinal behind it."""
+
+    line: int
+    custom_id: str
+    given: bool
+    request: Request
+    metadata: Mapping[str, Value]
+
+
+def assemble(row: Row, defaults: Mapping[str, Value]) -> tuple[Wanted | None, tuple[Finding, ...]]:
+    """The row as something to store, or everything that is wrong with it. `defaults` are already layered."""
+    findings = list(row.findings)
+    cells = {field: value for field, value in row.cells.items() if field != CUSTOM_ID}
+    if not row.findings or cells:
+        findings += _prompt_findings(cells.get("prompt", defaults.get("prompt")))
+        findings += _unstorable({**cells, **row.metadata})
+    fields = {**defaults, **cells}
+    model = fields.pop("model")
+    prompt = fields.pop("prompt", "")
+    findings += _checked(str(model), tuple(fields.items()))
+    custom_id = row.custom_id
+    if custom_id is not None and (fault := identity.fault(custom_id)):
+        findings.append(Finding(CUSTOM_ID, f"{custom_id[:40]!a} {fault}"))
+    if findings:
+        return None, tuple(findings)
+    request = Request("generate", str(model), str(prompt), fields)
+    return Wanted(row.line, custom_id or identity.derive(cells), custom_id is not None, request, row.metadata), ()
+
+
+@lru_cache(maxsize=4096)
+def _checked(model: str, items: tuple[tuple[str, Value], ...]) -> tuple[Finding, ...]:
+    return parameters.problems(model, dict(items))
+
+
+def _prompt_findings(prompt: Value | None) -> list[Finding]:
+    if not isinstance(prompt, str):
+        return [Finding("prompt", "is missing" if prompt is None else f"{prompt!s}: must be text")]
+    if not prompt.strip():
+        return [Finding("prompt", "is empty")]
+    if len(prompt) > PROMPT_MOST_CHARACTERS:
+        return [Finding("prompt", f"has {len(prompt):,} characters: the API takes {PROMPT_MOST_CHARACTERS:,} at most")]
+    return []
+
+
+def _unstorable(texts: Mapping[str, Value]) -> list[Finding]:
+    return [
+        Finding(name, "holds what is not a character (NUL or half of a surrogate pair)")
+        for name, value in texts.items()
+        if (isinstance(value, str) and _UNSTORABLE.search(value)) or _UNSTORABLE.search(name)
+    ]

@@ -1,0 +1,135 @@
+"""What each model accepts and until when it answers: data, not code.
+
+Source of every figure: the vendor's SDK 3.52.0, its OpenAPI text of 2026-08 and its deprecation page, read on 2026-11-21.
+What those leave open is listed as `uncertain`: it warns and never refuses.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+DEFAULT_MODEL = "gpt-image-2.5-flare"
+
+
+@dataclass(frozen=True, slots=True)
+class SizeRule:
+    """Free sizes `WxH`: both edges multiples of `step`, ratio up to `ratio`:1, pixels within bounds (all in pixels)."""
+
+    step: int = 16
+    longest: int = 3840
+    ratio: int = 3
+    fewest: int = 655_360
+    most: int = 8_294_400
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model. `sizes` lists what is allowed, or is a rule; both allow `auto`, as `qualities` does."""
+
+    name: str
+    qualities: tuple[str, ...]
+    sizes: tuple[str, ...] | SizeRule
+    output_formats: tuple[str, ...] = ("png", "jpeg", "webp")
+    snapshots: tuple[str, ...] = ()
+    shutdown: date | None = None
+    replacement: str = ""
+    complexity: bool = False
+    uncertain: tuple[tuple[str, str], ...] = ()  # (parameter, value): the documents contradict each other or are silent
+
+    def shut_down_by(self, day: date) -> bool:
+        """True from the day on which api.openai.com no longer answers to this model."""
+        return self.shutdown is not None and day >= self.shutdown
+
+
+_THREE = ("low", "medium", "high")
+_FIVE = (*_THREE, "xhigh", "max")
+_FIXED_SIZES = ("1024x1024", "1536x1024", "1024x1536")
+_COMPLEXITY_UNKNOWN = (("complexity", "low"), ("complexity", "medium"), ("complexity", "high"))
+_UNTIL_DECEMBER = date(2026, 12, 1)
+
+MODELS: tuple[Model, ...] = (
+    *(
+        Model(
+            name=f"gpt-image-2.6-{variant}",
+            qualities=_FIVE,
+            sizes=SizeRule(),
+            output_formats=("png", "jpeg", "webp", "gif", "svg"),
+            complexity=True,
+            uncertain=(
+                ("quality", "xhigh"),
+                ("quality", "max"),
+                ("background", "transparent"),
+                ("output_format", "gif"),
+                ("output_format", "svg"),
+            ),
+        )
+        for variant in ("sunburst", "flare")
+    ),
+    *(
+        Model(
+            name=f"gpt-image-2.5-{variant}",
+            qualities=_FIVE,
+            sizes=SizeRule(),
+            snapshots=(f"gpt-image-2.5-{variant}-2026-09-08",),
+            uncertain=_COMPLEXITY_UNKNOWN,
+        )
+        for variant in ("sunburst", "flare")
+    ),
+    Model(
+        name="gpt-image-2",
+        qualities=_THREE,
+        sizes=SizeRule(),
+        snapshots=("gpt-image-2-2026-04-21",),
+        uncertain=(*_COMPLEXITY_UNKNOWN, ("background", "transparent")),
+    ),
+    Model(
+        name="gpt-image-1.5",
+        qualities=_THREE,
+        sizes=_FIXED_SIZES,
+        snapshots=("gpt-image-1.5-2025-12-16",),
+        shutdown=_UNTIL_DECEMBER,
+        replacement="gpt-image-2.5-sunburst",
+        uncertain=_COMPLEXITY_UNKNOWN,
+    ),
+    Model(
+        name="chatgpt-image-latest",
+        qualities=_THREE,
+        sizes=_FIXED_SIZES,
+        shutdown=_UNTIL_DECEMBER,
+        replacement="gpt-image-2.5-sunburst",
+        uncertain=_COMPLEXITY_UNKNOWN,
+    ),
+    Model(
+        name="gpt-image-1-mini",
+        qualities=_THREE,
+        sizes=_FIXED_SIZES,
+        shutdown=_UNTIL_DECEMBER,
+        replacement=DEFAULT_MODEL,
+        uncertain=_COMPLEXITY_UNKNOWN,
+    ),
+    Model(
+        name="gpt-image-1",
+        qualities=_THREE,
+        sizes=_FIXED_SIZES,
+        shutdown=date(2026, 10, 23),
+        replacement="gpt-image-2.5-sunburst",
+        uncertain=_COMPLEXITY_UNKNOWN,
+    ),
+)
+
+# Gone from the vendor, with parameters of another age: no rules are kept for them, only the way out.
+GONE: dict[str, tuple[date, str]] = {
+    "dall-e-3": (date(2026, 5, 12), "gpt-image-2.5-sunburst"),
+    "dall-e-2": (date(2026, 5, 12), DEFAULT_MODEL),
+}
+
+_BY_NAME = {name: model for model in MODELS for name in (model.name, *model.snapshots)}
+
+
+def find(name: str) -> Model | None:
+    """The model of that name or snapshot, or None: an unknown model has no rules and no price."""
+    return _BY_NAME.get(name)
+
+
+def known_names() -> tuple[str, ...]:
+    """Every model name, without snapshots, newest first."""
+    return tuple(model.name for model in MODELS)

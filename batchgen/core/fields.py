@@ -1,0 +1,99 @@
+"""Which column of a manifest means what: the request's fields, the near misses, and everything else as metadata."""
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from batchgen.core.parameters import PARAMETERS, Finding
+
+# `id` stands in where there is no custom_id.
+CUSTOM_ID = "custom_id"
+_ALIAS = "id"
+
+# The fields of a request, in the order in which help and exports show them.
+REQUEST_FIELDS: tuple[str, ...] = ("prompt", "model", *PARAMETERS)
+FIELDS: tuple[str, ...] = (CUSTOM_ID, *REQUEST_FIELDS)
+
+# Fields of the API that would change what is made. Taking such a column for metadata would buy the wrong picture.
+NOT_YET: tuple[str, ...] = (
+    "image",
+    "images",
+    "mask",
+    "markup",
+    "input_fidelity",
+    "operation",
+    "stream",
+    "partial_images",
+    "svg",
+)
+
+_NEAR = 0.8  # similarity of difflib above which a header is taken for a misspelt field
+_SHORTEST_NEAR = 4  # shorter words are near to everything
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Where each field stands in a row, and which columns come back as metadata."""
+
+    fields: tuple[tuple[str, int], ...]
+    metadata: tuple[tuple[str, int], ...]
+    findings: tuple[Finding, ...]
+
+
+def canonical(field: str) -> str | None:
+    """The field that a word means, in any case, or None."""
+    folded = field.strip().casefold()
+    if folded == _ALIAS:
+        return CUSTOM_ID
+    return folded if folded in FIELDS else None
+
+
+def near(word: str, known: Iterable[str]) -> str | None:
+    """The one of the known words that was probably meant."""
+    if len(word) < _SHORTEST_NEAR:
+        return None
+    matches = difflib.get_close_matches(word.strip().casefold(), list(known), n=1, cutoff=_NEAR)
+    return matches[0] if matches else None
+
+
+def match(headers: Sequence[str], mapping: Mapping[str, str]) -> Columns:
+    """Assign a header's columns; `mapping` is field -> header, with an empty header for a field that no column carries."""
+    names = [header.strip() for header in headers]
+    findings = [*_twice(names)]
+    taken: dict[str, int] = {}
+    for field, header in mapping.items():
+        if header and header in names:
+            taken[field] = names.index(header)
+        elif header:
+            findings.append(Finding(field, f"there is no column {header!r} for it; the columns are {', '.join(names)}"))
+    mapped = set(taken.values())
+    by_word = {name.casefold(): index for index, name in reversed(list(enumerate(names))) if index not in mapped}
+    for word in (*FIELDS, _ALIAS):
+        field = canonical(word)
+        if field is not None and field not in taken and field not in mapping and word in by_word:
+            taken[field] = by_word[word]
+    used = set(taken.values())
+    rest = [(name, index) for index, name in enumerate(names) if name and index not in used]
+    findings += [finding for name, _ in rest for finding in _suspicious(name, mapping)]
+    return Columns(tuple(taken.items()), tuple(rest), tuple(findings))
+
+
+def _twice(names: Sequence[str]) -> Iterable[Finding]:
+    seen: set[str] = set()
+    for name in names:
+        if name and name.casefold() in seen:
+            yield Finding(name, "stands twice in the header")
+        seen.add(name.casefold())
+
+
+def _suspicious(name: str, mapping: Mapping[str, str]) -> Iterable[Finding]:
+    word = name.casefold()
+    if word in NOT_YET and word not in mapping:
+        yield Finding(name, f"is not supported yet; if the column is your own, say --column {word}=")
+        return
+    # `id` beside a custom_id, and a field that --column gave away, are the person's own columns.
+    if canonical(word) is not None:
+        return
+    meant = near(word, (field for field in (*FIELDS, *NOT_YET) if field not in mapping))
+    if meant is not None:
+        yield Finding(name, f"is not a field; if you mean {meant}, write that; if the column is your own, say --column {meant}=")

@@ -1,0 +1,79 @@
+"""Names that people give: of rows (`custom_id`) and of batches. Each is a file name on every system, or is refused.
+
+Two names are the same when they are equal after NFC and casefold: some file systems cannot tell such names apart.
+"""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Mapping
+
+import msgspec
+
+from batchgen.core.request import Value
+
+MOST_CHARACTERS = 120
+MOST_BYTES = 200  # a file name may have 255 bytes on most systems; the rest is for `~10.webp` and what is added while it is written
+_PUNCTUATION = frozenset(" ._-+@()")
+_ASCII_NAME = re.compile(r"[A-Za-z0-9 ._\-+@()]*", re.ASCII)
+_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE | re.ASCII)
+_SLUG_CHARACTERS = 40
+
+SANDBOX_PREFIX = "sandbox-"
+
+_encode_sorted = msgspec.json.Encoder(order="sorted").encode
+
+
+def fold(name: str) -> str:
+    """The form in which names are compared."""
+    if name.isascii():
+        return name.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def fault(name: str) -> str:
+    """Why a name cannot be used, or an empty string."""
+    if not name:
+        return "is empty"
+    if len(name) > MOST_CHARACTERS:
+        return f"has {len(name)} characters: {MOST_CHARACTERS} are the most"
+    if not _ASCII_NAME.fullmatch(name):
+        strange = next((character for character in name if not _allowed(character)), None)
+        if strange is not None:
+            return f"holds {strange!a}: only letters, digits, space and ._-+@() are allowed"
+        if len(name.encode()) > MOST_BYTES:
+            return f"is too long for a file name: {MOST_BYTES} bytes are the most"
+    if name[0] in ". " or name[-1] in ". ":
+        return "begins or ends with a dot or a space"
+    if _DEVICE.fullmatch(name):
+        return "is the name of a device on Windows"
+    return ""
+
+
+def derive(cells: Mapping[str, Value]) -> str:
+    """A custom_id out of a row's own request cells: the prompt's first words and a hash (64 bits) of all of them.
+
+    Other cells, other rows and the row's place do not enter, so none of them changes it.
+    """
+    digest = hashlib.sha256(_encode_sorted(dict(cells))).hexdigest()[:16]
+    return f"{slug(str(cells.get('prompt', '')))}-{digest}"
+
+
+def slug(text: str) -> str:
+    """The first words of a text in lower case, joined by hyphens; `row` where nothing is left."""
+    start = unicodedata.normalize("NFC", text[: 4 * _SLUG_CHARACTERS]).lower()
+    words = "".join(character if _allowed(character, punctuation=False) else " " for character in start).split()
+    kept = ""
+    for word in words:
+        longer = f"{kept}-{word}" if kept else word[:_SLUG_CHARACTERS]
+        if len(longer) > _SLUG_CHARACTERS:
+            break
+        kept = longer
+    return kept or "row"
+
+
+def _allowed(character: str, *, punctuation: bool = True) -> bool:
+    if character.isascii():
+        return character.isalnum() or (punctuation and character in _PUNCTUATION)
+    category = unicodedata.category(character)
+    return category[0] in "LM" or category == "Nd"

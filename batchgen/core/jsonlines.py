@@ -1,0 +1,118 @@
+"""JSONL: flat objects with the columns as keys, or lines in the form of the vendor's Batch API."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any, NoReturn
+
+from batchgen.core import fields
+from batchgen.core.fields import CUSTOM_ID
+from batchgen.core.manifest import MOST_ROW_CHARACTERS, Row, Unreadable, typed
+from batchgen.core.parameters import Finding
+from batchgen.core.request import Value
+
+GENERATIONS_URL = "/v1/images/generations"
+_BATCH_KEYS = frozenset({CUSTOM_ID, "method", "url", "body"})
+
+
+def rows(lines: Iterable[str], mapping: Mapping[str, str]) -> Iterator[Row]:
+    """One row a line; blank lines do not count. What is wrong with a line is among its findings."""
+    by_keys = lru_cache(maxsize=256)(lambda keys: fields.match(keys, _present(mapping, keys)))
+    empty = True
+    for number, text in enumerate(lines, start=1):
+        if not text.strip():
+            continue
+        empty = False
+        yield _row(number, text, by_keys)
+    if empty:
+        raise Unreadable(0, "is empty")
+
+
+def _row(number: int, text: str, by_keys: Any) -> Row:
+    if len(text) > MOST_ROW_CHARACTERS:
+        return _refused(number, f"has more than {MOST_ROW_CHARACTERS:,} characters")
+    try:
+        value = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        return _refused(number, f"is not JSON: {error.msg} at character {error.pos + 1}")
+    except RecursionError:
+        return _refused(number, "is nested too deeply")
+    except ValueError as error:
+        return _refused(number, f"is not JSON that can be used: {error}")
+    if not isinstance(value, dict):
+        return _refused(number, 'must be an object in braces, like {"prompt": "a red bicycle"}')
+    if _BATCH_KEYS <= value.keys() or isinstance(value.get("body"), dict):
+        return _batch_row(number, value)
+    columns: fields.Columns = by_keys(tuple(value))
+    keys = list(value)
+    findings = list(columns.findings)
+    cells = {field: value[keys[index]] for field, index in columns.fields}
+    metadata = {name: value[keys[index]] for name, index in columns.metadata if value[keys[index]] is not None}
+    findings += [
+        Finding(name, "must be a text, a number or a truth value, not nested")
+        for name, cell in value.items()
+        if isinstance(cell, list | dict)
+    ]
+    return Row(number, _given(cells), metadata, tuple(findings))
+
+
+def _batch_row(number: int, value: dict[str, Any]) -> Row:
+    """A line of a Batch API file: the body holds request fields and nothing else."""
+    body = value.get("body")
+    if not isinstance(body, dict):
+        return _refused(number, "must be an object", field="body")
+    findings: list[Finding] = []
+    if value.get("method", "POST") != "POST":
+        findings.append(Finding("method", f"{value['method']}: must be POST"))
+    if value.get("url", GENERATIONS_URL) != GENERATIONS_URL:
+        findings.append(Finding("url", f"{value['url']}: only {GENERATIONS_URL} is supported"))
+    for key in body:
+        if key not in fields.REQUEST_FIELDS:
+            findings.append(Finding(key, _unknown_in_body(key)))
+    cells = {key: cell for key, cell in body.items() if key in fields.REQUEST_FIELDS and not isinstance(cell, list | dict)}
+    findings += [Finding(key, "must not be nested") for key in body if key in fields.REQUEST_FIELDS and key not in cells]
+    cells[CUSTOM_ID] = value.get(CUSTOM_ID)
+    metadata = {key: cell for key, cell in value.items() if key not in _BATCH_KEYS and isinstance(cell, Value)}
+    return Row(number, _given(cells), metadata, tuple(findings))
+
+
+def _unknown_in_body(key: str) -> str:
+    if key in fields.NOT_YET:
+        return "is not supported yet"
+    meant = fields.near(key, fields.REQUEST_FIELDS)
+    return "is not a field of a request" + (f"; do you mean {meant}?" if meant else "")
+
+
+def _given(cells: Mapping[str, Any]) -> dict[str, Value]:
+    """What was given: null and empty text are not; text becomes the value that its field takes."""
+    return {
+        field: typed(field, cell) if isinstance(cell, str) else _identity_text(field, cell)
+        for field, cell in cells.items()
+        if cell is not None and cell != "" and not isinstance(cell, list | dict)
+    }
+
+
+def _identity_text(field: str, cell: Value) -> Value:
+    """A number is a fine custom_id."""
+    return str(cell) if field == CUSTOM_ID and isinstance(cell, int) and not isinstance(cell, bool) else cell
+
+
+def _present(mapping: Mapping[str, str], keys: tuple[str, ...]) -> dict[str, str]:
+    """A key may be missing from one object where a column cannot be missing from a table."""
+    return {field: header for field, header in mapping.items() if not header or header in keys}
+
+
+def _refused(number: int, message: str, field: str = "") -> Row:
+    return Row(number, {}, {}, (Finding(field, message),))
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        twice = next(key for index, (key, _) in enumerate(pairs) if key in dict(pairs[:index]))
+        raise ValueError(f"the key {twice!r} stands twice in one object")
+    return value
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a value of JSON")

@@ -1,0 +1,60 @@
+"""The rows of a manifest as values: what a row says, and what is wrong with it. Reading text is for tabular and jsonlines."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from batchgen.core.fields import CUSTOM_ID
+from batchgen.core.parameters import PARAMETERS, Finding, Integer
+from batchgen.core.request import Value
+
+# One row may hold this much text; what is longer is a broken quote or not a manifest.
+MOST_ROW_CHARACTERS = 4_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing to mend before the manifest can be stored. `line` counts from 1; 0 is the file as a whole."""
+
+    file: str
+    line: int
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {self.field}: {self.message}" if self.field else f"{place}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: the cells that were given, by field; everything else as metadata; what is wrong with its form."""
+
+    line: int
+    cells: Mapping[str, Value]
+    metadata: Mapping[str, Value]
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def custom_id(self) -> str | None:
+        """The row's own key, where it has one."""
+        given = self.cells.get(CUSTOM_ID)
+        return None if given is None else str(given)
+
+
+class Unreadable(Exception):  # noqa: N818  (it is raised where reading stops, and told as a Problem)
+    """Reading cannot go on after this line; `line` counts from 1."""
+
+    def __init__(self, line: int, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.line = line
+        self.field = field
+
+
+def typed(field: str, text: str) -> Value:
+    """A cell's text as the value its field takes; text that does not fit is left for the parameter rules to refuse."""
+    if field in ("prompt", CUSTOM_ID):
+        return text
+    stripped = text.strip()
+    if isinstance(PARAMETERS.get(field), Integer) and stripped.isascii() and stripped.isdecimal() and len(stripped) <= 9:
+        return int(stripped)
+    return stripped

@@ -1,0 +1,37 @@
+"""How an attempt can end, and what is known about it. What the job does next is decided in `retry`."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from batchgen.core.pricing import Usage
+
+
+class Outcome(StrEnum):
+    """The ways an attempt ends; the text is what stands in the ledger."""
+
+    SUCCEEDED = "succeeded"
+    REJECTED = "rejected"  # the API will never take this request
+    RATE_LIMITED = "rate_limited"  # about speed; free
+    UNAVAILABLE = "unavailable"  # a complete answer that says not now
+    OFFLINE = "offline"  # nothing was sent
+    UNKNOWN = "unknown"  # sent, and no complete answer: may have been billed
+    INVALID_REPLY = "invalid_reply"  # a complete answer without the images that were asked for
+    ACCOUNT_BLOCKED = "account_blocked"  # nothing of this account (or of this model) will go through
+    STORAGE_FAILED = "storage_failed"  # the answer came and could not be put on disk
+    RELEASED = "released"  # given back before it was sent
+    LOST = "lost"  # the worker died before sending
+    SUPERSEDED = "superseded"  # the answer came after the job had been taken away
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """One attempt's end. `retry_after_s` is what the provider asked for; `blocked_model` narrows account_blocked to a model."""
+
+    outcome: Outcome
+    http_status: int | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    request_id: str | None = None
+    usage: Usage = Usage()
+    retry_after_s: float | None = None
+    blocked_model: bool = False

@@ -1,0 +1,214 @@
+"""Is this set of parameters one that the model takes? Pure rules over the catalog; messages say what would be right.
+
+`problems` refuses what is certain to be refused by the API; `warnings` names what its documents leave open.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from batchgen.core import catalog
+from batchgen.core.catalog import Model, SizeRule
+from batchgen.core.pricing import parse_size
+from batchgen.core.request import Value
+
+PROMPT_MOST_CHARACTERS = 32_000
+
+_SIZE = re.compile(r"[1-9][0-9]{0,5}x[1-9][0-9]{0,5}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something to tell about one field."""
+
+    field: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Integer:
+    """A whole number within bounds, both included."""
+
+    least: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of a few words."""
+
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Free text that is not empty."""
+
+
+Kind = Integer | Choice | Text
+
+# Every parameter of POST images/generations that a manifest can carry, beside prompt and model (reference 1.1, SDK 3.52.0).
+PARAMETERS: dict[str, Kind] = {
+    "size": Text(),
+    "quality": Choice(("low", "medium", "high", "xhigh", "max", "auto")),
+    "n": Integer(1, 10),
+    "background": Choice(("transparent", "opaque", "auto")),
+    "output_format": Choice(("png", "jpeg", "webp", "gif", "svg")),
+    "output_compression": Integer(0, 100),
+    "moderation": Choice(("auto", "low")),
+    "complexity": Choice(("low", "medium", "high")),
+    "frame_count": Integer(2, 16),
+    "frame_duration_ms": Integer(10, 655_350),
+    "safety_identifier": Text(),
+    "user": Text(),
+}
+
+
+def problems(model: str, parameters: Mapping[str, Value]) -> tuple[Finding, ...]:
+    """What the API is certain to refuse, one finding a parameter; empty for a model without rules except for wrong types."""
+    found = [finding for name, value in parameters.items() for finding in _of_kind(name, value)]
+    entry = catalog.find(model)
+    if entry is not None and not found:
+        found = [Finding(name, message) for name, message in _broken_rules(entry, parameters)]
+    return tuple(found)
+
+
+def warnings(model: str, parameters: Mapping[str, Value]) -> tuple[Finding, ...]:
+    """What may be refused: the vendor's documents are silent or contradict each other."""
+    entry = catalog.find(model)
+    if entry is None:
+        return (Finding("model", f"{model} is not in the catalog: its parameters are not checked and its cost is unknown"),)
+    return tuple(
+        Finding(name, f"{name}={value} may be refused by {entry.name}: the vendor's documents leave it open")
+        for name, value in entry.uncertain
+        if parameters.get(name) == value
+    )
+
+
+def unavailable(model: str, day: date) -> str:
+    """Why api.openai.com does not answer to this model on a day, with the model to write instead; empty if it does."""
+    entry = catalog.find(model)
+    if entry is not None and entry.shut_down_by(day):
+        return f"{model} was shut down on {entry.shutdown}; use {entry.replacement}"
+    if model in catalog.GONE:
+        gone, replacement = catalog.GONE[model]
+        return f"{model} was shut down on {gone}; use {replacement}"
+    if entry is None:
+        return f"{model} is not a model of api.openai.com that this program knows; it knows {', '.join(catalog.known_names())}"
+    return ""
+
+
+def _of_kind(name: str, value: Value) -> Iterator[Finding]:
+    match PARAMETERS.get(name):
+        case Integer(least, most):
+            if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+                yield Finding(name, f"{value!s}: must be a whole number from {least} to {most}")
+        case Choice(words):
+            if value not in words:
+                yield Finding(name, f"{value!s}: must be one of {', '.join(words)}")
+        case Text():
+            if not isinstance(value, str) or not value:
+                yield Finding(name, f"{value!s}: must be text")
+        case None:
+            yield Finding(name, "is not a parameter of the API")
+
+
+def _broken_rules(model: Model, parameters: Mapping[str, Value]) -> Iterator[tuple[str, str]]:
+    for name, rule in _RULES:
+        if name in parameters:
+            message = rule(model, parameters)
+            if message:
+                yield name, f"{parameters[name]}: {message}"
+
+
+def _quality(model: Model, parameters: Mapping[str, Value]) -> str:
+    allowed = (*model.qualities, "auto")
+    return "" if parameters["quality"] in allowed else f"{model.name} takes {', '.join(allowed)}"
+
+
+def _output_format(model: Model, parameters: Mapping[str, Value]) -> str:
+    allowed = model.output_formats
+    return "" if parameters["output_format"] in allowed else f"{model.name} makes {', '.join(allowed)}"
+
+
+def _background(model: Model, parameters: Mapping[str, Value]) -> str:
+    fits = parameters.get("output_format", "png") in ("png", "webp")
+    return "" if fits or parameters["background"] != "transparent" else "needs output_format png or webp"
+
+
+def _output_compression(model: Model, parameters: Mapping[str, Value]) -> str:
+    fits = parameters.get("output_format", "png") in ("jpeg", "webp")
+    return "" if fits else "only goes with output_format jpeg or webp"
+
+
+def _n(model: Model, parameters: Mapping[str, Value]) -> str:
+    return "svg is made one at a time: n must be 1" if parameters.get("output_format") == "svg" and parameters["n"] != 1 else ""
+
+
+def _gif_only(model: Model, parameters: Mapping[str, Value]) -> str:
+    return "" if parameters.get("output_format") == "gif" else "only goes with output_format gif"
+
+
+def _size(model: Model, parameters: Mapping[str, Value]) -> str:
+    size = str(parameters["size"])
+    if size == "auto":
+        return ""
+    if not isinstance(model.sizes, SizeRule):
+        return "" if size in model.sizes else f"{model.name} takes {', '.join(model.sizes)} or auto"
+    edges = parse_size(size) if _SIZE.fullmatch(size) else None
+    if edges is None:
+        return "must be WIDTHxHEIGHT in pixels, like 1024x1024, or auto"
+    broken = _broken_size(model.sizes, *edges)
+    if not broken:
+        return ""
+    width, height = nearest_size(model.sizes, *edges)
+    return f"{broken}; nearest: {width}x{height}"
+
+
+def _broken_size(rule: SizeRule, width: int, height: int) -> str:
+    short, long = sorted((width, height))
+    if width % rule.step or height % rule.step:
+        return f"edges must be multiples of {rule.step}"
+    if long > rule.longest:
+        return f"the longest edge may have {rule.longest} pixels"
+    if long > rule.ratio * short:
+        return f"the edges' ratio may be {rule.ratio}:1 at most"
+    if width * height < rule.fewest:
+        return f"needs at least {rule.fewest:,} pixels"
+    if width * height > rule.most:
+        return f"may have {rule.most:,} pixels at most"
+    return ""
+
+
+def nearest_size(rule: SizeRule, width: int, height: int) -> tuple[int, int]:
+    """The valid size closest to the one asked for, its shape kept as far as the rule lets it."""
+    ratio = min(max(width / height, 1 / rule.ratio), rule.ratio)
+    area = min(max(width * height, rule.fewest), rule.most)
+    target = ((area * ratio) ** 0.5, (area / ratio) ** 0.5)
+    shrink = min(1.0, rule.longest / max(target))
+    starts = [int(edge * shrink) // rule.step * rule.step for edge in target]
+    candidates = [
+        (w, h)
+        for w in range(starts[0] - 2 * rule.step, starts[0] + 4 * rule.step, rule.step)
+        for h in range(starts[1] - 2 * rule.step, starts[1] + 4 * rule.step, rule.step)
+        if w > 0 and h > 0 and not _broken_size(rule, w, h)
+    ]
+    wanted_width, wanted_height = target[0] * shrink, target[1] * shrink
+
+    def distance(size: tuple[int, int]) -> tuple[float, int]:
+        return abs(size[0] - wanted_width) + abs(size[1] - wanted_height), -size[0] * size[1]
+
+    return min(candidates, key=distance)
+
+
+_RULES: tuple[tuple[str, Callable[[Model, Mapping[str, Value]], str]], ...] = (
+    ("size", _size),
+    ("quality", _quality),
+    ("output_format", _output_format),
+    ("background", _background),
+    ("output_compression", _output_compression),
+    ("n", _n),
+    ("frame_count", _gif_only),
+    ("frame_duration_ms", _gif_only),
+)

@@ -1,0 +1,71 @@
+"""What a person does to jobs that exist: queue them again, or cancel them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select, update
+
+from batchgen.core import identity
+from batchgen.core.job import State
+from batchgen.core.outcome import Outcome
+from batchgen.errors import UnknownBatch
+from batchgen.store.batches import Batch
+from batchgen.store.tables import attempts, jobs
+
+_IDS_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """How many jobs became cancelled at once, and how many running ones will be when their attempt ends."""
+
+    now: int
+    after_their_attempt: int
+
+
+def requeue(tx: Connection, batch: Batch, now: datetime, *, rejected: bool, cancelled: bool) -> int:
+    """Failed jobs become pending with a clean record; what the API refused and what was cancelled only if asked for."""
+    refused = exists().where(
+        attempts.c.job_id == jobs.c.id, attempts.c.number == jobs.c.attempt, attempts.c.outcome == Outcome.REJECTED
+    )
+    failed = jobs.c.state == State.FAILED
+    wanted: list[ColumnElement[bool]] = [failed if rejected else and_(failed, ~refused)]
+    if cancelled:
+        wanted.append(jobs.c.state == State.CANCELLED)
+    values = {"state": State.PENDING, "failures": 0, "unknowns": 0, "available_at": now, "finished_at": None}
+    return tx.execute(update(jobs).where(jobs.c.batch_id == batch.id, or_(*wanted)).values(values)).rowcount
+
+
+def cancel(tx: Connection, batch: Batch, custom_ids: Sequence[str], now: datetime) -> Cancelled:
+    """Pending and failed jobs become cancelled, running ones when they end; without ids, all of the batch.
+
+    Raises UnknownBatch for an id that the batch does not have; nothing is changed then.
+    """
+    mine = jobs.c.batch_id == batch.id
+    if not custom_ids:
+        return _cancel(tx, mine, now)
+    keys = [identity.fold(custom_id) for custom_id in custom_ids]
+    _refuse_unknown(tx, batch, dict(zip(keys, custom_ids, strict=True)))
+    parts = [keys[start : start + _IDS_AT_ONCE] for start in range(0, len(keys), _IDS_AT_ONCE)]
+    done = [_cancel(tx, and_(mine, jobs.c.custom_id_key.in_(part)), now) for part in parts]
+    return Cancelled(sum(part.now for part in done), sum(part.after_their_attempt for part in done))
+
+
+def _cancel(tx: Connection, which: ColumnElement[bool], now: datetime) -> Cancelled:
+    idle = jobs.c.state.in_((State.PENDING, State.FAILED))
+    at_once = tx.execute(update(jobs).where(which, idle).values(state=State.CANCELLED, finished_at=now))
+    later = tx.execute(update(jobs).where(which, jobs.c.state == State.RUNNING).values(cancel_requested=True))
+    return Cancelled(at_once.rowcount, later.rowcount)
+
+
+def _refuse_unknown(tx: Connection, batch: Batch, wanted: dict[str, str]) -> None:
+    keys = list(wanted)
+    for start in range(0, len(keys), _IDS_AT_ONCE):
+        part = keys[start : start + _IDS_AT_ONCE]
+        query = select(jobs.c.custom_id_key).where(jobs.c.batch_id == batch.id, jobs.c.custom_id_key.in_(part))
+        known = set(tx.execute(query).scalars())
+        missing = [wanted[key] for key in part if key not in known]
+        if missing:
+            total = tx.execute(select(func.count()).where(jobs.c.batch_id == batch.id)).scalar_one()
+            raise UnknownBatch(f"batch {batch.name} has no job {missing[0]!r} among its {total:,}")

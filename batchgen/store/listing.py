@@ -1,0 +1,104 @@
+"""Every job of a batch in the order of its manifest, for exports: read in parts, so that memory does not grow."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, select, tuple_
+
+from batchgen.core.job import State
+from batchgen.store.batches import Batch
+from batchgen.store.tables import artifacts, attempts, jobs
+
+_JOBS_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One job as an export shows it. Costs are USD micros; None is not known."""
+
+    custom_id: str
+    state: State
+    model: str
+    request: Mapping[str, Any]  # prompt and parameters
+    metadata: Mapping[str, Any]
+    files: Sequence[str]
+    attempts: int
+    input_text_tokens: int | None
+    input_image_tokens: int | None
+    output_tokens: int | None
+    cost_micros: int | None
+    unknown_micros: int | None
+    outcome: str | None
+    error_code: str | None
+    error_message: str | None
+
+
+def lines(tx: Connection, batch: Batch) -> Iterator[Line]:
+    """All jobs of a batch by position."""
+    after: tuple[int, int] | None = None
+    while True:
+        query = select(jobs).where(jobs.c.batch_id == batch.id).order_by(jobs.c.position, jobs.c.id).limit(_JOBS_AT_ONCE)
+        if after is not None:
+            query = query.where(tuple_(jobs.c.position, jobs.c.id) > tuple_(*after))
+        part = tx.execute(query).all()
+        if not part:
+            return
+        ids = [row.id for row in part]
+        files, sums, last = _files(tx, ids), _sums(tx, ids), _last(tx, ids)
+        for row in part:
+            total, newest = sums.get(row.id), last.get(row.id)
+            failed = row.state != State.SUCCEEDED
+            yield Line(
+                custom_id=row.custom_id,
+                state=State(row.state),
+                model=row.model,
+                request=row.request,
+                metadata=row.metadata,
+                files=files.get(row.id, []),
+                attempts=total.sent if total else 0,
+                input_text_tokens=total.input_text_tokens if total else 0,
+                input_image_tokens=total.input_image_tokens if total else 0,
+                output_tokens=total.output_tokens if total else 0,
+                cost_micros=total.cost_micros if total else 0,
+                unknown_micros=total.unknown_micros if total else None,
+                outcome=newest.outcome if newest else None,
+                error_code=newest.error_code if newest and failed else None,
+                error_message=newest.error_message if newest and failed else None,
+            )
+        after = (part[-1].position, part[-1].id)
+
+
+def _files(tx: Connection, ids: Sequence[int]) -> dict[int, list[str]]:
+    query = (
+        select(artifacts.c.job_id, artifacts.c.path)
+        .where(artifacts.c.job_id.in_(ids), artifacts.c.replaced_at.is_(None))
+        .order_by(artifacts.c.job_id, artifacts.c.attempt, artifacts.c.ordinal)
+    )
+    found: dict[int, list[str]] = {}
+    for row in tx.execute(query):
+        found.setdefault(row.job_id, []).append(row.path)
+    return found
+
+
+def _sums(tx: Connection, ids: Sequence[int]) -> dict[int, Any]:
+    unknown = and_(attempts.c.outcome == "unknown", attempts.c.cost_micros.is_(None))
+    query = (
+        select(
+            attempts.c.job_id,
+            func.count(attempts.c.sent_at).label("sent"),
+            func.sum(attempts.c.input_text_tokens).label("input_text_tokens"),
+            func.sum(attempts.c.input_image_tokens).label("input_image_tokens"),
+            func.sum(attempts.c.output_tokens).label("output_tokens"),
+            func.sum(attempts.c.cost_micros).label("cost_micros"),
+            func.sum(attempts.c.reserved_micros).filter(unknown).label("unknown_micros"),
+        )
+        .where(attempts.c.job_id.in_(ids))
+        .group_by(attempts.c.job_id)
+    )
+    return {row.job_id: row for row in tx.execute(query)}
+
+
+def _last(tx: Connection, ids: Sequence[int]) -> dict[int, Any]:
+    query = select(attempts).join(jobs, and_(jobs.c.id == attempts.c.job_id, jobs.c.attempt == attempts.c.number))
+    return {row.job_id: row for row in tx.execute(query.where(jobs.c.id.in_(ids)))}

@@ -1,0 +1,217 @@
+"""What people ask the ledger: counts, money, failures, one job. Each is a query; nothing is counted twice to be kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, or_, select
+
+from batchgen.core import identity
+from batchgen.core.job import FINAL, State
+from batchgen.core.outcome import Outcome
+from batchgen.errors import UnknownBatch
+from batchgen.store.batches import Batch
+from batchgen.store.tables import artifacts, attempts, batches, jobs
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """What attempts cost, in USD micros. None is not known, never zero.
+
+    `unknown` are attempts that may have been billed, `unknown_micros` the most they can have cost; `unpriced` are attempts
+    whose cost nobody can say.
+    """
+
+    sent: int
+    input_text_tokens: int | None
+    input_image_tokens: int | None
+    output_tokens: int | None
+    cost_micros: int | None
+    unknown: int
+    unknown_micros: int | None
+    unpriced: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One batch in figures; `states` has every state."""
+
+    batch: Batch
+    states: dict[State, int]
+    artifacts: int
+    money: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Failed jobs with the same cause."""
+
+    outcome: Outcome
+    error_code: str | None
+    message: str | None
+    jobs: int
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Money under one heading."""
+
+    key: str
+    simulated: bool
+    images: int
+    money: Money
+
+
+_UNKNOWN = and_(attempts.c.outcome == Outcome.UNKNOWN, attempts.c.cost_micros.is_(None))
+_UNPRICED = and_(
+    attempts.c.outcome.is_not(None),
+    attempts.c.cost_micros.is_(None),
+    or_(attempts.c.outcome != Outcome.UNKNOWN, attempts.c.reserved_micros.is_(None)),
+)
+_ANSWERED = attempts.c.outcome.in_((Outcome.SUCCEEDED, Outcome.INVALID_REPLY, Outcome.SUPERSEDED))
+_MONEY: tuple[ColumnElement[Any], ...] = (
+    func.count(attempts.c.sent_at).label("sent"),
+    func.sum(attempts.c.input_text_tokens).label("input_text_tokens"),
+    func.sum(attempts.c.input_image_tokens).label("input_image_tokens"),
+    func.sum(attempts.c.output_tokens).label("output_tokens"),
+    func.sum(attempts.c.cost_micros).label("cost_micros"),
+    func.count(case((_UNKNOWN, 1))).label("unknown"),
+    func.sum(case((_UNKNOWN, attempts.c.reserved_micros))).label("unknown_micros"),
+    func.count(case((_UNPRICED, 1))).label("unpriced"),
+    func.count(case((_ANSWERED, 1))).label("answered"),
+)
+
+
+def summary(tx: Connection, batch: Batch) -> Summary:
+    """Everything `status` says of a batch."""
+    counted = tx.execute(select(jobs.c.state, func.count()).where(jobs.c.batch_id == batch.id).group_by(jobs.c.state))
+    states = dict.fromkeys(State, 0) | {State(state): count for state, count in counted}
+    images = (
+        select(func.count())
+        .select_from(artifacts.join(jobs, jobs.c.id == artifacts.c.job_id))
+        .where(jobs.c.batch_id == batch.id, artifacts.c.replaced_at.is_(None))
+    )
+    return Summary(batch, states, tx.execute(images).scalar_one(), money(tx, batch))
+
+
+def money(tx: Connection, batch: Batch) -> Money:
+    """All attempts of a batch added up."""
+    query = select(*_MONEY).select_from(attempts.join(jobs, jobs.c.id == attempts.c.job_id)).where(jobs.c.batch_id == batch.id)
+    return _money(tx.execute(query).one())
+
+
+def unfinished(tx: Connection, batch_ids: Sequence[int]) -> dict[State, int]:
+    """How many jobs of these batches wait or run."""
+    query = (
+        select(jobs.c.state, func.count())
+        .where(jobs.c.batch_id.in_(batch_ids), jobs.c.state.not_in(FINAL))
+        .group_by(jobs.c.state)
+    )
+    return {State.PENDING: 0, State.RUNNING: 0} | {State(state): count for state, count in tx.execute(query)}
+
+
+def failed(tx: Connection, batch_ids: Sequence[int]) -> int:
+    """How many jobs of these batches have failed."""
+    query = select(func.count()).where(jobs.c.batch_id.in_(batch_ids), jobs.c.state == State.FAILED)
+    return tx.execute(query).scalar_one()
+
+
+def failures(tx: Connection, batch: Batch, examples: int) -> list[Failure]:
+    """Why jobs failed, the commonest cause first, with some custom_ids for each."""
+    last = and_(attempts.c.job_id == jobs.c.id, attempts.c.number == jobs.c.attempt)
+    mine = and_(jobs.c.batch_id == batch.id, jobs.c.state == State.FAILED)
+    cause = (attempts.c.outcome, attempts.c.error_code)
+    grouped = (
+        select(*cause, func.min(attempts.c.error_message).label("message"), func.count().label("count"))
+        .select_from(jobs.join(attempts, last))
+        .where(mine)
+        .group_by(*cause)
+        .order_by(func.count().desc(), *cause)
+    )
+    found = []
+    for row in tx.execute(grouped).all():
+        same = attempts.c.error_code == row.error_code if row.error_code is not None else attempts.c.error_code.is_(None)
+        named = (
+            select(jobs.c.custom_id)
+            .select_from(jobs.join(attempts, last))
+            .where(mine, attempts.c.outcome == row.outcome, same)
+            .order_by(jobs.c.position)
+            .limit(examples)
+        )
+        ids = tuple(tx.execute(named).scalars())
+        found.append(Failure(Outcome(row.outcome), row.error_code, row.message, row.count, ids))
+    return found
+
+
+def job(tx: Connection, batch: Batch, custom_id: str) -> tuple[Row[Any], list[Row[Any]], list[Row[Any]]]:
+    """One job, its attempts in order, its files in order. Raises UnknownBatch if the batch has no such job."""
+    query = select(jobs).where(jobs.c.batch_id == batch.id, jobs.c.custom_id_key == identity.fold(custom_id))
+    row = tx.execute(query).first()
+    if row is None:
+        raise UnknownBatch(f"batch {batch.name} has no job {custom_id!r}; export lists them all")
+    tries = tx.execute(select(attempts).where(attempts.c.job_id == row.id).order_by(attempts.c.number)).all()
+    files = tx.execute(
+        select(artifacts).where(artifacts.c.job_id == row.id).order_by(artifacts.c.attempt, artifacts.c.ordinal)
+    ).all()
+    return row, list(tries), list(files)
+
+
+def spent(tx: Connection, by: str) -> list[Spent]:
+    """What was spent by `batch`, `model` or `day` (UTC), simulated money apart."""
+    images = (
+        select(artifacts.c.job_id, artifacts.c.attempt, func.count().label("images"))
+        .group_by(artifacts.c.job_id, artifacts.c.attempt)
+        .subquery()
+    )
+    key: ColumnElement[Any] = {
+        "batch": batches.c.name,
+        "model": attempts.c.model,
+        "day": func.date(attempts.c.started_at),
+    }[by]
+    whole = (
+        attempts.join(jobs, jobs.c.id == attempts.c.job_id)
+        .join(batches, batches.c.id == jobs.c.batch_id)
+        .outerjoin(images, and_(images.c.job_id == attempts.c.job_id, images.c.attempt == attempts.c.number))
+    )
+    query = (
+        select(key.label("key"), batches.c.simulated, func.coalesce(func.sum(images.c.images), 0).label("images"), *_MONEY)
+        .select_from(whole)
+        .group_by(key, batches.c.simulated)
+        .order_by(batches.c.simulated, key)
+    )
+    return [Spent(str(row.key), row.simulated, int(row.images), _money(row)) for row in tx.execute(query)]
+
+
+def images_since(tx: Connection, moment: datetime, *, simulated: bool) -> int:
+    """Images that came back since a moment, over all real or all simulated batches."""
+    query = (
+        select(func.count())
+        .select_from(
+            attempts.join(artifacts, and_(artifacts.c.job_id == attempts.c.job_id, artifacts.c.attempt == attempts.c.number))
+            .join(jobs, jobs.c.id == attempts.c.job_id)
+            .join(batches, batches.c.id == jobs.c.batch_id)
+        )
+        .where(attempts.c.started_at >= moment, batches.c.simulated == simulated)
+    )
+    return tx.execute(query).scalar_one()
+
+
+def _money(row: Row[Any]) -> Money:
+    def known(total: Any, *, of: int) -> int | None:
+        """A sum over nothing is 0 where nothing happened, and not known where something did."""
+        if total is None:
+            return None if of else 0
+        return int(total)
+
+    return Money(
+        sent=row.sent,
+        input_text_tokens=known(row.input_text_tokens, of=row.answered),
+        input_image_tokens=known(row.input_image_tokens, of=row.answered),
+        output_tokens=known(row.output_tokens, of=row.answered),
+        cost_micros=known(row.cost_micros, of=row.unpriced),
+        unknown=row.unknown,
+        unknown_micros=known(row.unknown_micros, of=row.unknown),
+        unpriced=row.unpriced,
+    )

@@ -1,0 +1,214 @@
+"""Submitting: rows are staged in a temporary table, compared with the batch, and stored in one short transaction.
+
+The temporary table keeps memory level for a million rows, lets the database find equal ids, and holds no lock on the
+tables while a long file is being read.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Integer,
+    MetaData,
+    Select,
+    String,
+    Table,
+    Text,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+    update,
+)
+
+from batchgen.core.job import State
+from batchgen.store.batches import Batch
+from batchgen.store.tables import JsonText, UtcTime, jobs
+
+MOST_LISTED = 50
+
+_staged = Table(
+    "staged",
+    MetaData(),
+    Column("manifest", Integer, primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("line", Integer, nullable=False),
+    Column("custom_id", String(300), nullable=False),
+    Column("custom_id_key", String(500), nullable=False),
+    Column("given", Boolean, nullable=False),
+    Column("operation", String(20), nullable=False),
+    Column("model", Text, nullable=False),
+    Column("request", JsonText, nullable=False),
+    Column("metadata", JsonText, nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    prefixes=["TEMPORARY"],
+)
+
+# Equal rows without an id of their own are told apart by an ordinal, in the order of the file.
+_NUMBER_EQUAL_ROWS = """
+    UPDATE staged SET custom_id = custom_id || '-' || numbered.n, custom_id_key = custom_id_key || '-' || numbered.n
+    FROM (
+        SELECT position AS place, row_number() OVER (PARTITION BY custom_id_key ORDER BY position) AS n
+        FROM staged WHERE manifest = :manifest AND NOT given
+    ) AS numbered
+    WHERE manifest = :manifest AND position = numbered.place AND numbered.n > 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """A row whose id stands on an earlier line already."""
+
+    line: int
+    custom_id: str
+    first_line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """How many there are, and the first of them by custom_id."""
+
+    count: int
+    first: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A staged manifest beside what its batch holds already. `running` are those of `changed` that are being made."""
+
+    rows: int
+    new: int
+    changed: Listed
+    running: Listed
+    gone: Listed
+
+
+def prepare(tx: Connection) -> None:
+    """Make the temporary table; it goes with the connection."""
+    tx.execute(text("DROP TABLE IF EXISTS staged"))
+    _staged.create(tx)
+
+
+def stage(tx: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Add rows; the keys are the columns of the temporary table."""
+    if rows:
+        tx.execute(insert(_staged), rows)
+
+
+def number_equal_rows(tx: Connection, manifest: int) -> None:
+    """Make derived ids of equal rows differ."""
+    tx.execute(text(_NUMBER_EQUAL_ROWS), {"manifest": manifest})
+    # The comparison joins by key: without statistics the planner would take the wrong side as the outer one.
+    tx.execute(text("CREATE INDEX IF NOT EXISTS ix_staged_key ON staged (manifest, custom_id_key)"))
+
+
+def repeated(tx: Connection, manifest: int) -> tuple[int, list[Repeated]]:
+    """How many rows repeat an id of an earlier one, and the first of them."""
+    ranked = (
+        select(
+            _staged.c.line,
+            _staged.c.custom_id,
+            func.first_value(_staged.c.line).over(partition_by=_staged.c.custom_id_key, order_by=_staged.c.position).label("first"),
+            func.row_number().over(partition_by=_staged.c.custom_id_key, order_by=_staged.c.position).label("n"),
+        )
+        .where(_staged.c.manifest == manifest)
+        .subquery()
+    )
+    again = select(ranked).where(ranked.c.n > 1)
+    count = tx.execute(select(func.count()).select_from(again.subquery())).scalar_one()
+    rows = tx.execute(again.order_by(ranked.c.line).limit(MOST_LISTED))
+    return count, [Repeated(row.line, row.custom_id, row.first) for row in rows]
+
+
+def compare(tx: Connection, manifest: int, batch: Batch) -> Comparison:
+    """What storing the staged rows would change."""
+    mine = _staged.c.manifest == manifest
+    known = exists().where(jobs.c.batch_id == batch.id, jobs.c.custom_id_key == _staged.c.custom_id_key)
+    changed = _changed(manifest, batch)
+    gone = select(jobs.c.custom_id).where(
+        jobs.c.batch_id == batch.id,
+        ~exists().where(mine, _staged.c.custom_id_key == jobs.c.custom_id_key),
+    )
+    return Comparison(
+        rows=tx.execute(select(func.count()).select_from(_staged).where(mine)).scalar_one(),
+        new=tx.execute(select(func.count()).select_from(_staged).where(mine, ~known)).scalar_one(),
+        changed=_listed(tx, changed),
+        running=_listed(tx, changed.where(jobs.c.state == State.RUNNING)),
+        gone=_listed(tx, gone),
+    )
+
+
+def store(tx: Connection, manifest: int, batch: Batch, now: datetime) -> None:
+    """Add new rows, queue changed ones again, and refresh place and metadata of the others."""
+    _requeue_changed(tx, manifest, batch, now)
+    _refresh(tx, manifest, batch)
+    copied = ("position", "custom_id", "custom_id_key", "operation", "model", "request", "metadata", "fingerprint")
+    fixed = {
+        "batch_id": literal(batch.id),
+        "state": literal(State.PENDING.value),
+        "attempt": literal(0),
+        "failures": literal(0),
+        "unknowns": literal(0),
+        "available_at": literal(now, UtcTime),
+        "cancel_requested": literal(False),
+        "created_at": literal(now, UtcTime),
+    }
+    known = exists().where(jobs.c.batch_id == batch.id, jobs.c.custom_id_key == _staged.c.custom_id_key)
+    rows = (
+        select(*(_staged.c[name] for name in copied), *fixed.values())
+        .where(_staged.c.manifest == manifest, ~known)
+        .order_by(_staged.c.position)
+    )
+    tx.execute(insert(jobs).from_select([*copied, *fixed], rows))
+
+
+def _changed(manifest: int, batch: Batch) -> Select[tuple[str]]:
+    return (
+        select(jobs.c.custom_id)
+        .join(_staged, _staged.c.custom_id_key == jobs.c.custom_id_key)
+        .where(_staged.c.manifest == manifest, jobs.c.batch_id == batch.id, jobs.c.fingerprint != _staged.c.fingerprint)
+    )
+
+
+def _requeue_changed(tx: Connection, manifest: int, batch: Batch, now: datetime) -> None:
+    changes = {name: _staged.c[name] for name in ("operation", "model", "request", "fingerprint")}
+    queued = {"state": State.PENDING, "failures": 0, "unknowns": 0, "cancel_requested": False, "finished_at": None}
+    tx.execute(
+        update(jobs)
+        .where(
+            jobs.c.batch_id == bindparam("batch"),
+            _staged.c.manifest == bindparam("staged_manifest"),
+            _staged.c.custom_id_key == jobs.c.custom_id_key,
+            jobs.c.fingerprint != _staged.c.fingerprint,
+        )
+        .values(**changes, **queued, available_at=now),
+        {"batch": batch.id, "staged_manifest": manifest},
+    )
+
+
+def _refresh(tx: Connection, manifest: int, batch: Batch) -> None:
+    tx.execute(
+        update(jobs)
+        .where(
+            jobs.c.batch_id == bindparam("batch"),
+            _staged.c.manifest == bindparam("staged_manifest"),
+            _staged.c.custom_id_key == jobs.c.custom_id_key,
+            (jobs.c.position != _staged.c.position) | (jobs.c.metadata != _staged.c.metadata),
+        )
+        .values(position=_staged.c.position, metadata=_staged.c.metadata),
+        {"batch": batch.id, "staged_manifest": manifest},
+    )
+
+
+def _listed(tx: Connection, query: Select[tuple[str]]) -> Listed:
+    count = tx.execute(select(func.count()).select_from(query.subquery())).scalar_one()
+    first = tx.execute(query.order_by(jobs.c.position).limit(MOST_LISTED)).scalars().all() if count else []
+    return Listed(count, tuple(first))

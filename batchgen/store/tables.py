@@ -1,0 +1,175 @@
+"""The tables. The database itself refuses impossible rows; `migrations/` brings it here step by step."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.engine.interfaces import Dialect
+
+from batchgen.core.job import State
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware UTC time in Python, a plain UTC timestamp in the database."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Drop the zone, which is always UTC."""
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the zone back."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class JsonText(TypeDecorator[Any]):
+    """A JSON value as text, so that both databases keep the order of its keys and its numbers as they were."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str:
+        """Encode; what does not fit into ASCII stays readable."""
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        """Decode; an absent row of an outer join is an empty object."""
+        return {} if value is None else json.loads(value)
+
+
+Id = BigInteger().with_variant(Integer, "sqlite")
+_STATES = ", ".join(f"'{state}'" for state in State)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("name_key", String(400), nullable=False),  # NFC and casefold of the name
+    Column("simulated", Boolean, nullable=False),
+    Column("manifest_path", Text, nullable=True),  # NULL: standard input
+    Column("manifest_sha256", String(64), nullable=False),
+    Column("metadata_columns", JsonText, nullable=False),  # names in the order of the file, for the head of an export
+    Column("created_at", UtcTime, nullable=False),
+    UniqueConstraint("name_key"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("batch_id", Id, ForeignKey("batches.id"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("custom_id", String(200), nullable=False),
+    Column("custom_id_key", String(400), nullable=False),
+    Column("operation", String(20), nullable=False),
+    Column("model", Text, nullable=False),
+    Column("request", JsonText, nullable=False),  # prompt and parameters
+    Column("metadata", JsonText, nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("attempt", Integer, nullable=False),  # of the newest attempt: the fencing token, it only grows
+    Column("failures", Integer, nullable=False),  # since a person last queued the job
+    Column("unknowns", Integer, nullable=False),  # those of the failures that may have been billed
+    Column("available_at", UtcTime, nullable=False),
+    Column("lease_owner", String(100), nullable=True),
+    Column("lease_expires_at", UtcTime, nullable=True),
+    Column("cancel_requested", Boolean, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("finished_at", UtcTime, nullable=True),
+    UniqueConstraint("batch_id", "custom_id_key"),
+    CheckConstraint(f"state IN ({_STATES})", name="state"),
+    CheckConstraint("(state = 'running') = (lease_owner IS NOT NULL)", name="running_iff_leased"),
+    CheckConstraint("(lease_owner IS NULL) = (lease_expires_at IS NULL)", name="lease_has_an_end"),
+    CheckConstraint("(state IN ('succeeded', 'failed', 'cancelled')) = (finished_at IS NOT NULL)", name="final_iff_finished"),
+)
+Index(
+    "ix_jobs_claim",
+    jobs.c.batch_id,
+    jobs.c.available_at,
+    jobs.c.id,
+    sqlite_where=text("state = 'pending'"),
+    postgresql_where=text("state = 'pending'"),
+)
+Index(
+    "ix_jobs_reclaim",
+    jobs.c.lease_expires_at,
+    sqlite_where=text("state = 'running'"),
+    postgresql_where=text("state = 'running'"),
+)
+Index("ix_jobs_batch_state", jobs.c.batch_id, jobs.c.state, jobs.c.position)
+Index("ix_jobs_batch_position", jobs.c.batch_id, jobs.c.position)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("job_id", Id, ForeignKey("jobs.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("worker", String(100), nullable=False),
+    Column("lane", String(10), nullable=False),  # sync
+    Column("started_at", UtcTime, nullable=False),
+    Column("sent_at", UtcTime, nullable=True),  # NULL: the body never began to go, so nothing can have been billed
+    Column("finished_at", UtcTime, nullable=True),
+    Column("outcome", String(20), nullable=True),  # NULL: open
+    Column("http_status", Integer, nullable=True),
+    Column("error_code", Text, nullable=True),
+    Column("error_message", Text, nullable=True),
+    Column("provider_request_id", Text, nullable=True),
+    Column("input_text_tokens", BigInteger, nullable=True),
+    Column("input_image_tokens", BigInteger, nullable=True),
+    Column("output_tokens", BigInteger, nullable=True),
+    Column("output_text_tokens", BigInteger, nullable=True),
+    Column("cost_micros", BigInteger, nullable=True),  # NULL: not known; 0: free
+    Column("reserved_micros", BigInteger, nullable=True),  # the most it can cost; NULL: the model has no price
+    PrimaryKeyConstraint("job_id", "number"),
+    CheckConstraint("(outcome IS NULL) = (finished_at IS NULL)", name="closed_iff_finished"),
+)
+Index("ix_attempts_started_at", attempts.c.started_at)
+
+artifacts = Table(
+    "artifacts",
+    metadata,
+    Column("job_id", Id, ForeignKey("jobs.id"), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("ordinal", Integer, nullable=False),  # from 1 within the job
+    Column("path", Text, nullable=False),  # below the storage root, with forward slashes
+    Column("media_type", String(40), nullable=False),
+    Column("width", Integer, nullable=True),  # NULL: the format has no pixels (svg)
+    Column("height", Integer, nullable=True),
+    Column("bytes", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("replaced_at", UtcTime, nullable=True),  # a newer request's image took its place, and it lies in .previous/
+    PrimaryKeyConstraint("job_id", "attempt", "ordinal"),
+)
