@@ -44,10 +44,9 @@ class Row:
 class Unreadable(Exception):  # noqa: N818  (it is raised where reading stops, and told as a Problem)
     """Reading cannot go on after this line; `line` counts from 1."""
 
-    def __init__(self, line: int, message: str, field: str = "") -> None:
+    def __init__(self, line: int, message: str) -> None:
         super().__init__(message)
         self.line = line
-        self.field = field
 
 
 def typed(field: str, text: str) -> Value:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from batchgen.core.pricing import Usage
+from batchgen.core.usage import Usage
 
 
 class Outcome(StrEnum):

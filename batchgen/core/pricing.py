@@ -10,23 +10,15 @@ from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from batchgen.core import catalog
+from batchgen.core.outcome import Ending, Outcome
 from batchgen.core.request import Request
+from batchgen.core.usage import Usage
 
 # Encoding adds this many tokens to the prompt's own (measured on generations, not documented by the vendor).
 PROMPT_OVERHEAD_TOKENS = 6
 
 # Where a model's output tokens are not published, its dearest known figure is taken this many times over.
 UNPUBLISHED_FACTOR = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens of one attempt as the provider reported them; None where it said nothing."""
-
-    input_text_tokens: int | None = None
-    input_image_tokens: int | None = None
-    output_tokens: int | None = None
-    output_text_tokens: int | None = None  # the part of output_tokens that is text, where told
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,17 +145,39 @@ def cost_micros(model: str, usage: Usage, day: date) -> int | None:
     return int(exact.quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
 
 
-def worst_case_micros(request: Request, day: date) -> int | None:
-    """The most one attempt at a request can cost, in USD micros; None for a model without a price.
+# Ends of an attempt after which nobody was billed: nothing was sent, or a complete answer refused (measured: free).
+_FREE = frozenset(
+    {
+        Outcome.REJECTED,
+        Outcome.RATE_LIMITED,
+        Outcome.UNAVAILABLE,
+        Outcome.OFFLINE,
+        Outcome.ACCOUNT_BLOCKED,
+        Outcome.RELEASED,
+        Outcome.LOST,
+    }
+)
+
+
+def cost_of(ending: Ending, model: str, day: date) -> int | None:
+    """What an attempt that ended so cost, in USD micros; None where its usage does not tell."""
+    return 0 if ending.outcome in _FREE else cost_micros(model, ending.usage, day)
+
+
+def most_usage(request: Request) -> Usage:
+    """The most tokens one attempt at a request can use.
 
     No text has more tokens than UTF-8 bytes, so the bytes bound the prompt. A request of n images is billed as n calls.
     """
-    output = _most_output_tokens(
-        request.model, str(request.parameters.get("quality", "auto")), str(request.parameters.get("size", "auto"))
-    )
+    quality, size = (str(request.parameters.get(name, "auto")) for name in ("quality", "size"))
     text = len(request.prompt.encode()) + PROMPT_OVERHEAD_TOKENS
-    usage = Usage(input_text_tokens=text * request.images, output_tokens=output * request.images)
-    return cost_micros(request.model, usage, day)
+    output = _most_output_tokens(request.model, quality, size)
+    return Usage(input_text_tokens=text * request.images, output_tokens=output * request.images)
+
+
+def worst_case_micros(request: Request, day: date) -> int | None:
+    """The most one attempt at a request can cost, in USD micros; None for a model without a price."""
+    return cost_micros(request.model, most_usage(request), day)
 
 
 def dollars(micros: int) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -24,6 +24,10 @@ class Request:
     def images(self) -> int:
         """How many images one answer should hold."""
         return int(self.parameters.get("n", 1))
+
+    def asking_for(self, images: int) -> "Request":
+        """The same request for another number of images."""
+        return self if images == self.images else replace(self, parameters={**self.parameters, "n": images})
 
     @property
     def body(self) -> dict[str, Value]:

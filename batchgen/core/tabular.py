@@ -10,6 +10,9 @@ from batchgen.core.manifest import MOST_ROW_CHARACTERS, Row, Unreadable, typed
 from batchgen.core.parameters import Finding
 from batchgen.core.request import Value
 
+# The line on which a record begins, and its cells or why it has none.
+_Record = tuple[int, list[str] | Finding]
+
 _DELIMITERS = (",", ";", "\t", "|")
 
 
@@ -24,7 +27,7 @@ class Dialect:
 def rows(lines: Iterable[str], mapping: Mapping[str, str], *, tabs_first: bool = False) -> Iterator[Row]:
     """The rows below the header. `lines` keep their ends; `mapping` is that of `fields.match`.
 
-    Raises Unreadable where the header has a problem or the text cannot be divided into rows.
+    A header with problems comes first, as a row of findings. Raises Unreadable where there is no column of prompts.
     """
     source = iter(lines)
     start, first = 1, next(source, "")
@@ -35,14 +38,17 @@ def rows(lines: Iterable[str], mapping: Mapping[str, str], *, tabs_first: bool =
     dialect = _recognise(first, mapping, tabs_first=tabs_first)
     records = _records(itertools.chain([first], source), dialect, start)
     line, header = next(records)
+    if isinstance(header, Finding):
+        raise Unreadable(line, header.message)
     columns = fields.match(header, mapping)
     if columns.findings:
-        worst = columns.findings[0]
-        raise Unreadable(line, worst.message, worst.field)
+        yield Row(line, {}, {}, columns.findings)
     if "prompt" not in dict(columns.fields):
-        raise Unreadable(line, f"there is no prompt column; name it with --column prompt=HEADER. The columns are {_list(header)}")
+        raise Unreadable(line, f"there is no prompt column among {_list(header)}; name yours with --column prompt=HEADER")
     for line, cells in records:
-        if any(cells):
+        if isinstance(cells, Finding):
+            yield Row(line, {}, {}, (cells,))
+        elif any(cells):
             yield _row(line, cells, header, columns)
 
 
@@ -76,13 +82,13 @@ def _recognise(header: str, mapping: Mapping[str, str], *, tabs_first: bool) -> 
     return Dialect(delimiter, delimiter != "\t" and f"{delimiter} " in header)
 
 
-def _records(lines: Iterator[str], dialect: Dialect, start: int) -> Iterator[tuple[int, list[str]]]:
+def _records(lines: Iterator[str], dialect: Dialect, start: int) -> Iterator[_Record]:
     if dialect.delimiter == "\t":
         return tsv.records(lines, start)
     return _comma_separated(lines, start, dialect)
 
 
-def _comma_separated(lines: Iterator[str], start: int, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
+def _comma_separated(lines: Iterator[str], start: int, dialect: Dialect) -> Iterator[_Record]:
     csv.field_size_limit(MOST_ROW_CHARACTERS)
     reader = csv.reader(lines, delimiter=dialect.delimiter, skipinitialspace=dialect.spaces_after, strict=True)
     while True:
@@ -92,8 +98,10 @@ def _comma_separated(lines: Iterator[str], start: int, dialect: Dialect) -> Iter
         except StopIteration:
             return
         except csv.Error as error:
-            raise Unreadable(line, _csv_words(error)) from None
-        yield line, cells
+            # The reader begins afresh with the next line, so that the rows below are checked as well.
+            yield line, Finding("", _csv_words(error))
+        else:
+            yield line, cells
 
 
 def _csv_words(error: csv.Error) -> str:

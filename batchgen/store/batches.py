@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from batchgen.core import identity
-from batchgen.errors import UnknownBatch
+from batchgen.errors import UnknownBatch, WrongUsage
 from batchgen.store.tables import batches
 
 
@@ -47,6 +47,23 @@ def named(tx: Connection, names: Iterable[str]) -> list[Batch]:
         if batch is None:
             raise UnknownBatch(_unknown(tx, name))
         found.append(batch)
+    return found
+
+
+def in_scope(tx: Connection, names: Sequence[str], *, simulated: bool, chosen: bool) -> list[Batch]:
+    """What a run works on: the named batches, or every real one, or every simulated one for a run on the sandbox.
+
+    A batch is simulated or real for ever. `chosen` tells that a person named the provider; else named batches decide.
+    Raises WrongUsage where a real and a simulated one would meet.
+    """
+    if not names:
+        return every(tx, simulated=simulated)
+    found = named(tx, dict.fromkeys(names))
+    wanted = simulated if chosen or simulated else found[0].simulated
+    for batch in found:
+        if batch.simulated != wanted:
+            kind, other = ("simulated", "real") if batch.simulated else ("real", "simulated")
+            raise WrongUsage(f"batch {batch.name} is {kind} and cannot be part of a run on {other} ones")
     return found
 
 

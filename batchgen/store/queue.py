@@ -28,6 +28,8 @@ class Claim:
     request: Request
     failures: int
     unknowns: int
+    have: int = 0  # images of this very request that came with earlier attempts
+    replaces: tuple[str, ...] = ()  # paths of images that an earlier request of this job left
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +74,16 @@ class Closing:
 
 
 @dataclass(frozen=True, slots=True)
-class Abandoned:
-    """A running job whose worker is gone."""
+class Opened:
+    """An attempt as it stands in the ledger, and how its job fared before it."""
 
     job_id: int
     attempt: int
+    worker: str
+    model: str
+    sent: bool
     failures: int
     unknowns: int
-    sent: bool
 
 
 def claim(
@@ -90,15 +94,18 @@ def claim(
         row = _take(tx, _due(wanted, batch_id, now), lease)
         if row is not None:
             claimed = _claim(tx, row)
-            tx.execute(insert(attempts).values(_opened(claimed, row.fingerprint, lease, now, reserve(claimed.request))))
+            tx.execute(insert(attempts).values(_opening(claimed, row.fingerprint, lease, now, reserve(claimed.request))))
             return claimed
     return None
 
 
 def next_due(tx: Connection, wanted: Filter) -> datetime | None:
     """When the first claimable job is due, or None if there is none."""
-    query = select(func.min(jobs.c.available_at)).where(*_claimable(wanted), jobs.c.batch_id.in_(wanted.batches))
-    return tx.execute(query).scalar_one()
+    due = []
+    for batch_id in wanted.batches:
+        query = select(jobs.c.available_at).where(jobs.c.batch_id == batch_id, *_claimable(wanted))
+        due.append(tx.execute(query.order_by(jobs.c.available_at).limit(1)).scalar_one_or_none())
+    return min((moment for moment in due if moment is not None), default=None)
 
 
 def mark_sent(tx: Connection, job_id: int, attempt: int, now: datetime) -> None:
@@ -106,8 +113,10 @@ def mark_sent(tx: Connection, job_id: int, attempt: int, now: datetime) -> None:
     tx.execute(_attempt(update(attempts), job_id, attempt).values(sent_at=now))
 
 
-def finish(tx: Connection, job_id: int, attempt: int, closing: Closing, now: datetime) -> bool:
-    """Close the attempt and move its job; False if the job had been taken away, and then only the attempt is written.
+def finish(tx: Connection, job_id: int, attempt: int, closing: Closing, now: datetime) -> State | None:
+    """Close the attempt and move its job to the state returned; None if the job had been taken away.
+
+    Then only the attempt is written, with what it cost.
 
     A job whose cancelling was asked for becomes cancelled, unless it has its image.
     """
@@ -129,12 +138,13 @@ def finish(tx: Connection, job_id: int, attempt: int, closing: Closing, now: dat
             lease_owner=None,
             lease_expires_at=None,
         )
-    )
-    mine = moved.rowcount == 1
-    _close(tx, job_id, attempt, closing, now, superseded=not mine)
-    if mine:
-        _add_artifacts(tx, job_id, attempt, closing, now)
-    return mine
+        .returning(jobs.c.state)
+    ).scalar_one_or_none()
+    _close(tx, job_id, attempt, closing, now, superseded=moved is None)
+    if moved is None:
+        return None
+    _add_artifacts(tx, job_id, attempt, closing, now)
+    return State(moved)
 
 
 def renew(tx: Connection, lease: Lease) -> None:
@@ -142,14 +152,20 @@ def renew(tx: Connection, lease: Lease) -> None:
     tx.execute(update(jobs).where(jobs.c.state == State.RUNNING, jobs.c.lease_owner == lease.owner).values(lease_expires_at=lease.expires_at))
 
 
-def abandoned_by(tx: Connection, owner: str) -> list[Abandoned]:
-    """What a worker held that is known to be dead."""
-    return _abandoned(tx, jobs.c.lease_owner == owner)
+def held_by(tx: Connection, owner: str) -> list[Opened]:
+    """The running attempts of a worker."""
+    return _opened_where(tx, and_(jobs.c.state == State.RUNNING, jobs.c.lease_owner == owner))
 
 
-def expired(tx: Connection, now: datetime) -> list[Abandoned]:
-    """What silent workers held whose leases have run out."""
-    return _abandoned(tx, jobs.c.lease_expires_at < now)
+def expired(tx: Connection, now: datetime) -> list[Opened]:
+    """The running attempts of silent workers, whose leases have run out."""
+    return _opened_where(tx, and_(jobs.c.state == State.RUNNING, jobs.c.lease_expires_at < now))
+
+
+def opened(tx: Connection, job_id: int, attempt: int) -> Opened | None:
+    """One attempt, running or not; None if this ledger does not know it."""
+    found = _opened_where(tx, and_(jobs.c.id == job_id, attempts.c.number == attempt), newest=False)
+    return found[0] if found else None
 
 
 def wants_images(tx: Connection, job_id: int, attempt: int) -> bool:
@@ -158,19 +174,13 @@ def wants_images(tx: Connection, job_id: int, attempt: int) -> bool:
     return tx.execute(query).first() is not None
 
 
-def current_artifacts(tx: Connection, job_id: int) -> list[str]:
-    """Paths of the job's images that nothing has replaced yet."""
-    query = select(artifacts.c.path).where(artifacts.c.job_id == job_id, artifacts.c.replaced_at.is_(None))
-    return list(tx.execute(query.order_by(artifacts.c.attempt, artifacts.c.ordinal)).scalars())
-
-
 def _may_finish(job_id: int, attempt: int, *, with_images: bool) -> ColumnElement[bool]:
     """The fence. Images that were paid for are also taken late, while the job waits or has failed with the same request."""
     holds = and_(jobs.c.state == State.RUNNING, jobs.c.attempt == attempt)
     if not with_images:
         return holds
     bought = select(attempts.c.fingerprint).where(attempts.c.job_id == job_id, attempts.c.number == attempt).scalar_subquery()
-    waits = and_(jobs.c.state.in_((State.PENDING, State.FAILED)), jobs.c.fingerprint == bought)
+    waits = and_(jobs.c.state.in_((State.PENDING, State.FAILED)), jobs.c.fingerprint == bought, jobs.c.attempt >= attempt)
     return or_(holds, waits)
 
 
@@ -206,10 +216,32 @@ def _claim(tx: Connection, row: Row[Any]) -> Claim:
     parameters = dict(row.request)
     prompt = parameters.pop("prompt")
     request = Request(row.operation, row.model, prompt, parameters)
-    return Claim(row.id, row.attempt, folder, row.custom_id, request, row.failures, row.unknowns)
+    have, replaces = _earlier_images(tx, row) if row.attempt > 1 else (0, ())
+    if have >= request.images:
+        # The request was changed and changed back: what it made then is as old as the rest.
+        have, replaces = 0, _paths(tx, row.id)
+    request = request.asking_for(request.images - have)
+    return Claim(row.id, row.attempt, folder, row.custom_id, request, row.failures, row.unknowns, have, replaces)
 
 
-def _opened(claimed: Claim, fingerprint: str, lease: Lease, now: datetime, reserved: int | None) -> dict[str, Any]:
+def _earlier_images(tx: Connection, row: Row[Any]) -> tuple[int, tuple[str, ...]]:
+    """How many images of the job's present request there are, and the paths of those that another request made."""
+    made = (
+        select(artifacts.c.path, attempts.c.fingerprint)
+        .join(attempts, and_(attempts.c.job_id == artifacts.c.job_id, attempts.c.number == artifacts.c.attempt))
+        .where(artifacts.c.job_id == row.id, artifacts.c.replaced_at.is_(None))
+    )
+    images = tx.execute(made).all()
+    others = tuple(image.path for image in images if image.fingerprint != row.fingerprint)
+    return len(images) - len(others), others
+
+
+def _paths(tx: Connection, job_id: int) -> tuple[str, ...]:
+    query = select(artifacts.c.path).where(artifacts.c.job_id == job_id, artifacts.c.replaced_at.is_(None))
+    return tuple(tx.execute(query).scalars())
+
+
+def _opening(claimed: Claim, fingerprint: str, lease: Lease, now: datetime, reserved: int | None) -> dict[str, Any]:
     return {
         "job_id": claimed.job_id,
         "number": claimed.attempt,
@@ -223,7 +255,7 @@ def _opened(claimed: Claim, fingerprint: str, lease: Lease, now: datetime, reser
 
 
 def _close(tx: Connection, job_id: int, attempt: int, closing: Closing, now: datetime, *, superseded: bool) -> None:
-    """An attempt that is closed stays as it is, but one that was given up as unknown learns how it really ended."""
+    """An attempt that is closed stays as it is, but one that was given up learns how it really ended."""
     ending = closing.ending
     values = {
         "http_status": ending.http_status,
@@ -238,8 +270,8 @@ def _close(tx: Connection, job_id: int, attempt: int, closing: Closing, now: dat
         "outcome": Outcome.SUPERSEDED if superseded else ending.outcome,
         "finished_at": now,
     }
-    open_or_unknown = or_(attempts.c.outcome.is_(None), attempts.c.outcome == Outcome.UNKNOWN)
-    tx.execute(_attempt(update(attempts), job_id, attempt).where(open_or_unknown).values(values))
+    given_up = attempts.c.outcome.in_((Outcome.UNKNOWN, Outcome.STORAGE_FAILED))
+    tx.execute(_attempt(update(attempts), job_id, attempt).where(or_(attempts.c.outcome.is_(None), given_up)).values(values))
 
 
 def _add_artifacts(tx: Connection, job_id: int, attempt: int, closing: Closing, now: datetime) -> None:
@@ -255,14 +287,18 @@ def _add_artifacts(tx: Connection, job_id: int, attempt: int, closing: Closing, 
         tx.execute(insert(artifacts), [{"job_id": job_id, "attempt": attempt, **row} for row in rows])
 
 
-def _abandoned(tx: Connection, gone: Any) -> list[Abandoned]:
+def _opened_where(tx: Connection, condition: ColumnElement[bool], *, newest: bool = True) -> list[Opened]:
+    of_job = attempts.c.job_id == jobs.c.id
     query = (
-        select(jobs.c.id, jobs.c.attempt, jobs.c.failures, jobs.c.unknowns, attempts.c.sent_at)
-        .join(attempts, and_(attempts.c.job_id == jobs.c.id, attempts.c.number == jobs.c.attempt))
-        .where(jobs.c.state == State.RUNNING, gone)
+        select(attempts, jobs.c.failures, jobs.c.unknowns)
+        .join(jobs, and_(of_job, attempts.c.number == jobs.c.attempt) if newest else of_job)
+        .where(condition)
         .order_by(jobs.c.id)
     )
-    return [Abandoned(row.id, row.attempt, row.failures, row.unknowns, row.sent_at is not None) for row in tx.execute(query)]
+    return [
+        Opened(row.job_id, row.number, row.worker, row.model, row.sent_at is not None, row.failures, row.unknowns)
+        for row in tx.execute(query)
+    ]
 
 
 def _attempt(statement: Any, job_id: int, attempt: int) -> Any:

@@ -1,0 +1,199 @@
+"""Answers on their way: what reached the disk before the ledger knew of it, so that no crash in between loses or rebuys it.
+
+Every worker has a folder beside the storage root (below the root lie finished images only). An answer is first a small
+record of all that settles its attempt, then its images as parts, then the parts are renamed into place, then the ledger
+commits, then the record goes. An image that is whole on disk therefore always has a record that names it.
+
+A lock in the worker's folder is held as long as its process lives: whoever can take it knows that the worker is dead.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from filelock import FileLock, Timeout
+
+from batchgen.artifacts import files
+from batchgen.artifacts.image import Picture
+
+_LOCK = "lock"
+
+
+class StoredImage(msgspec.Struct, frozen=True):
+    """One image of an answer. `path` is below the storage root."""
+
+    ordinal: int
+    path: str
+    media_type: str
+    width: int | None
+    height: int | None
+    bytes: int
+    sha256: str
+
+
+class Record(msgspec.Struct, frozen=True):
+    """What settles an attempt. `moved` are images (old path, new path) that make room for these."""
+
+    job_id: int
+    attempt: int
+    wanted: int
+    http_status: int | None
+    request_id: str | None
+    usage: dict[str, int | None]
+    images: list[StoredImage]
+    moved: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Where an answer's images go, and after how many of the same job they count."""
+
+    folder: str
+    custom_id: str
+    have: int
+
+
+def stored_images(room: Room, pictures: Sequence[Picture]) -> list[StoredImage]:
+    """Give inspected images their ordinals and their places."""
+    return [
+        StoredImage(
+            ordinal=ordinal,
+            path=files.image_path(room.folder, room.custom_id, ordinal, picture.extension),
+            media_type=picture.media_type,
+            width=picture.width,
+            height=picture.height,
+            bytes=picture.bytes,
+            sha256=picture.sha256,
+        )
+        for ordinal, picture in enumerate(pictures, start=room.have + 1)
+    ]
+
+
+class Desk:
+    """One worker's folder. Calls block on the disk; they may be made from several threads at once."""
+
+    def __init__(self, root: Path, folder: Path, lock: FileLock) -> None:
+        self._root = root
+        self._folder = folder
+        self._lock = lock
+
+    @property
+    def owner(self) -> str:
+        """The worker whose folder this is."""
+        return self._folder.name
+
+    def keep(self, record: Record, images: Sequence[bytes]) -> None:
+        """Make an answer durable. Raises OSError, and then nothing of it is left."""
+        try:
+            files.write_whole(self._record_path(record), msgspec.json.encode(record))
+            for image, data in zip(record.images, images, strict=True):
+                files.write_durably(self._part_path(record, image), data)
+            files.sync_folder(self._folder)
+        except OSError:
+            self.discard(record)
+            raise
+
+    def place(self, record: Record) -> None:
+        """Rename the parts to where they belong. May be repeated after a crash at any point of it."""
+        arriving = [image for image in record.images if self._part_path(record, image).exists()]
+        # After a crash in here the old path may hold a new image already; then its part is gone and nothing is moved again.
+        if len(arriving) == len(record.images):
+            for old, new in record.moved:
+                self._make_room(old, new)
+        for image in arriving:
+            target = self._root / image.path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            # A file that the ledger does not know is not ours to overwrite.
+            self._make_room(image.path, files.previous_path(image.path, record.attempt))
+            self._part_path(record, image).replace(target)
+        for folder in {(self._root / image.path).parent for image in record.images}:
+            files.sync_folder(folder)
+
+    def is_whole(self, record: Record) -> bool:
+        """Whether every image of a record is on disk, as a part or in its place already."""
+        return all(_is(self._part_path(record, image), image) or _is(self._root / image.path, image) for image in record.images)
+
+    def discard(self, record: Record) -> None:
+        """Forget an answer: the ledger has it, or nobody wants it."""
+        for image in record.images:
+            self._part_path(record, image).unlink(missing_ok=True)
+        self._record_path(record).unlink(missing_ok=True)
+
+    def records(self) -> list[Record]:
+        """Answers that were not settled, oldest attempt first."""
+        found = [msgspec.json.decode(path.read_bytes(), type=Record) for path in self._folder.glob("*.json")]
+        return sorted(found, key=lambda record: (record.job_id, record.attempt))
+
+    def close(self) -> None:
+        """Leave; records that are left stay for the next worker."""
+        empty = not any(self._folder.glob("*.json"))
+        self._lock.release()
+        if empty:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _make_room(self, old: str, new: str) -> None:
+        source, target = self._root / old, self._root / new
+        if source.exists() and not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source.replace(target)
+
+    def _record_path(self, record: Record) -> Path:
+        return self._folder / f"{record.job_id}-{record.attempt}.json"
+
+    def _part_path(self, record: Record, image: StoredImage) -> Path:
+        return self._folder / f"{record.job_id}-{record.attempt}-{image.ordinal}.part"
+
+
+class Office:
+    """All workers' folders of one storage root."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._home = _home(root)
+
+    def open_desk(self, owner: str) -> Desk:
+        """Make a worker's folder and hold its lock. Raises OSError where the storage cannot be written."""
+        self._root.mkdir(parents=True, exist_ok=True)
+        self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._everybody():
+            folder = self._home / owner
+            folder.mkdir(mode=0o700)
+            lock = _lock(folder)
+            lock.acquire()
+        return Desk(self._root, folder, lock)
+
+    def dead_desks(self) -> list[Desk]:
+        """The folders of workers that died; their locks are held until they are closed."""
+        dead = []
+        with self._everybody():
+            for folder in sorted(path for path in self._home.iterdir() if path.is_dir()):
+                lock = _lock(folder)
+                try:
+                    lock.acquire()
+                except Timeout:
+                    continue
+                dead.append(Desk(self._root, folder, lock))
+        return dead
+
+    def _everybody(self) -> FileLock:
+        # A folder without a lock would look dead in the moment between its making and its locking.
+        return FileLock(self._home / _LOCK, thread_local=False)
+
+
+def _lock(folder: Path) -> FileLock:
+    return FileLock(folder / _LOCK, blocking=False, thread_local=False)
+
+
+def _home(root: Path) -> Path:
+    """Beside the root, so that a rename stays within one file system; a root that is a mount point has no such neighbour."""
+    return root / ".answers" if root.is_mount() else root.parent / f".{root.name}.answers"
+
+
+def _is(path: Path, image: StoredImage) -> bool:
+    if not path.is_file() or path.stat().st_size != image.bytes:
+        return False
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == image.sha256

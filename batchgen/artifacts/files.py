@@ -1,0 +1,46 @@
+"""Files written whole or not at all, and names below the storage root."""
+
+import os
+from pathlib import Path
+
+# Images that made room for newer ones; no custom_id can be called so, since none begins with a dot.
+PREVIOUS = ".previous"
+
+
+def image_path(folder: str, custom_id: str, ordinal: int, extension: str) -> str:
+    """`batch/id.png`, `batch/id~2.png`, ...: below the root, with forward slashes. No custom_id holds a tilde."""
+    suffix = f"~{ordinal}" if ordinal > 1 else ""
+    return f"{folder}/{custom_id}{suffix}.{extension}"
+
+
+def previous_path(path: str, attempt: int) -> str:
+    """Where the image of a path goes when attempt number `attempt` brings a newer one."""
+    folder, _, name = path.rpartition("/")
+    stem, _, extension = name.rpartition(".")
+    return f"{folder}/{PREVIOUS}/{stem}.before-{attempt}.{extension}"
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write and fsync; the entry in its folder is made durable by `sync_folder`."""
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write so that whoever reads the path sees all of it or nothing new."""
+    part = path.with_name(f"{path.name}.part")
+    write_durably(part, data)
+    part.replace(path)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable, where the system can."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,41 @@
+"""What the global options say, handed to every command."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from batchgen.cli.console import Console
+
+if TYPE_CHECKING:
+    from batchgen.project import Project
+    from batchgen.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The global options, and the way from them to settings."""
+
+    config: Path | None
+    database: str | None
+    console: Console
+
+    def settings(self, options: Mapping[str, Any] | None = None) -> "Settings":
+        """The settings in force; `options` are `table.key` -> value of this command, None where not given."""
+        from batchgen import settings
+
+        given = {"database.url": self.database, **(options or {})}
+        known = {name: value for name, value in given.items() if value is not None}
+        return settings.load(self.config, known, os.environ, Path.cwd())
+
+    def project(self, options: Mapping[str, Any] | None = None) -> "Project":
+        """The project of these settings, to be used as a context manager."""
+        from batchgen.project import Project
+
+        return Project(self.settings(options))
+
+
+pass_app = click.make_pass_decorator(App)

@@ -1,0 +1,25 @@
+"""`batchgen cancel`."""
+
+from collections.abc import Sequence
+
+import click
+
+from batchgen.cli.app import App, pass_app
+
+
+@click.command("cancel")
+@click.argument("name")
+@click.argument("custom_ids", nargs=-1, metavar="[CUSTOM_ID]...")
+@pass_app
+def cancel_command(app: App, name: str, custom_ids: Sequence[str]) -> None:
+    """Cancel what is not made yet: all of a batch, or the named jobs.
+
+    A running job is let finish, since it is being paid for: its image is kept, anything else makes it cancelled.
+    """
+    from batchgen.project import utc_now
+    from batchgen.store import batches, control
+
+    with app.project() as project, project.database.write() as tx:
+        done = control.cancel(tx, batches.named(tx, [name])[0], custom_ids, utc_now())
+    running = f"; {done.after_their_attempt:,} are running and are let finish" if done.after_their_attempt else ""
+    app.console.tell(f"{name}: {done.now:,} jobs cancelled{running}")

@@ -1,0 +1,43 @@
+"""`batchgen config`."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from batchgen.cli.app import App, pass_app
+from batchgen.cli.console import data, data_json, table
+
+if TYPE_CHECKING:
+    from batchgen.settings import Settings
+
+
+@click.command("config")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@pass_app
+def config_command(app: App, *, as_json: bool) -> None:
+    """The settings in force and where each came from; secrets are masked."""
+    found = _entries(app.settings())
+    if as_json:
+        data_json({entry["key"]: {"value": entry["value"], "source": entry["source"]} for entry in found})
+        return
+    data(table(["setting", "value", "from"], [[entry["key"], str(entry["value"]), entry["source"]] for entry in found]))
+
+
+def _entries(settings: "Settings") -> list[dict[str, Any]]:
+    from batchgen.settings import masked_url, tables
+
+    found = []
+    for table_name, keys in tables().items():
+        for key in keys:
+            name = f"{table_name}.{key}"
+            value = getattr(getattr(settings, table_name), key)
+            found.append({"key": name, "value": masked_url(value) if key.endswith("url") else value, "source": settings.sources[name]})
+    found += [
+        {"key": f"defaults.{name}", "value": value, "source": settings.sources[f"defaults.{name}"]}
+        for name, value in settings.defaults.items()
+    ]
+    variable = settings.provider.api_key_env
+    if variable:
+        source = settings.secrets.source(variable)
+        found.append({"key": variable, "value": "***" if source else "not set", "source": source or "-"})
+    return found

@@ -1,0 +1,75 @@
+"""What goes to the terminal: data to stdout, everything else to stderr, and nothing that could steer the terminal."""
+
+import enum
+import json
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+# Control characters (line feed and tab apart) and marks that reorder text: what users and servers write is data.
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+class Loudness(enum.IntEnum):
+    """How much is said on stderr."""
+
+    QUIET = 0
+    NORMAL = 1
+    VERBOSE = 2
+
+
+class Console:
+    """Says things at a chosen loudness."""
+
+    def __init__(self, loudness: Loudness) -> None:
+        self.loudness = loudness
+
+    def tell(self, text: str) -> None:
+        """News of an ordinary run."""
+        if self.loudness >= Loudness.NORMAL:
+            click.echo(visible(text), err=True)
+
+    def detail(self, text: str) -> None:
+        """What only somebody who asked for it wants to read."""
+        if self.loudness >= Loudness.VERBOSE:
+            click.echo(visible(text), err=True)
+
+    def need(self, text: str) -> None:
+        """A person has to know this, however quiet the run is."""
+        click.echo(visible(text), err=True)
+
+
+def visible(text: str) -> str:
+    """The text with everything that steers a terminal written out."""
+    return _STEERING.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def one_line(text: str, most: int = 200) -> str:
+    """A text as part of a line."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= most else f"{flat[: most - 3]}..."
+
+
+def data(text: str) -> None:
+    """Print data for a person."""
+    click.echo(visible(text))
+
+
+def data_json(value: Any) -> None:
+    """Print data for a program; JSON escapes what a terminal could take for an order."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=True))
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()) -> str:
+    """Columns set under each other; those in `right` stand flush right."""
+    lines = [list(headers), *([visible(cell) for cell in row] for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(headers))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )

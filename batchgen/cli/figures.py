@@ -1,0 +1,133 @@
+"""A batch in figures, for people and for programs. What is not known is never shown as zero."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from batchgen.cli.console import table
+
+if TYPE_CHECKING:
+    from batchgen.store.reports import Money, Summary
+    from batchgen.worker.plan import Result
+
+
+def as_data(summary: "Summary") -> dict[str, Any]:
+    """What `status --json` says of a batch."""
+    return {
+        "name": summary.batch.name,
+        "simulated": summary.batch.simulated,
+        "jobs": {state.value: count for state, count in summary.states.items()},
+        "artifacts": summary.artifacts,
+        **money_data(summary.money),
+    }
+
+
+def money_data(money: "Money") -> dict[str, Any]:
+    """Attempts, tokens and cost; null is not known."""
+    return {
+        "attempts": money.sent,
+        "usage": {
+            "input_text_tokens": money.input_text_tokens,
+            "input_image_tokens": money.input_image_tokens,
+            "output_tokens": money.output_tokens,
+        },
+        "cost_usd": _exact(money.cost_micros),
+        "unknown_attempts": money.unknown,
+        "unknown_cost_usd": _exact(money.unknown_micros),
+        "unpriced_attempts": money.unpriced,
+    }
+
+
+def totals(summaries: "Sequence[Summary]") -> dict[str, Any]:
+    """Several batches added up; real and simulated money are never added to each other."""
+    from batchgen.core.job import State
+
+    real = [summary for summary in summaries if not summary.batch.simulated]
+    simulated = [summary for summary in summaries if summary.batch.simulated]
+    jobs = {state.value: sum(summary.states[state] for summary in summaries) for state in State}
+    return {
+        "batches": len(summaries),
+        "jobs": jobs,
+        "artifacts": sum(summary.artifacts for summary in summaries),
+        "attempts": sum(summary.money.sent for summary in summaries),
+        "cost_usd": _exact(_sum([summary.money.cost_micros for summary in real])),
+        "simulated_cost_usd": _exact(_sum([summary.money.cost_micros for summary in simulated])),
+        "unknown_attempts": sum(summary.money.unknown for summary in real),
+        "unknown_cost_usd": _exact(_sum([summary.money.unknown_micros for summary in real])),
+        "unpriced_attempts": sum(summary.money.unpriced for summary in real),
+    }
+
+
+def as_table(summaries: "Sequence[Summary]") -> str:
+    """A line a batch."""
+    from batchgen.core.job import State
+
+    rows = [
+        [
+            summary.batch.name,
+            *(f"{summary.states[state]:,}" for state in State),
+            f"{summary.artifacts:,}",
+            cost_text(summary.money, simulated=summary.batch.simulated),
+        ]
+        for summary in summaries
+    ]
+    return table(["batch", *(state.value for state in State), "images", "cost"], rows, right=range(1, 7))
+
+
+def line(summary: "Summary") -> str:
+    """A batch in a line of a log."""
+    counts = [f"{count:,} {state.value}" for state, count in summary.states.items() if count]
+    told = ", ".join(counts) or "no jobs"
+    return f"{summary.batch.name}: {told}; {cost_text(summary.money, simulated=summary.batch.simulated)}"
+
+
+def run_data(result: "Result") -> dict[str, Any]:
+    """What `run --json` says of this run alone."""
+    return {
+        "succeeded": result.succeeded,
+        "failed": result.failed,
+        "artifacts": result.images,
+        "cost_usd": _exact(result.cost_micros),
+        "unknown_attempts": result.unknown,
+        "unknown_cost_usd": _exact(result.unknown_micros),
+        "unpriced_attempts": result.unpriced,
+    }
+
+
+def run_line(result: "Result", *, simulated: bool) -> str:
+    """This run in a line of a log."""
+    parts = [f"{result.succeeded:,} succeeded", f"{result.failed:,} failed", f"${_exact(result.cost_micros)}"]
+    if result.unknown:
+        parts.append(f"{result.unknown:,} unknown attempts may have been billed, ${_exact(result.unknown_micros)} at most")
+    if result.unpriced:
+        parts.append(f"{result.unpriced:,} attempts whose cost is not known")
+    return ", ".join(parts) + (" (simulated)" if simulated else "")
+
+
+def cost_text(money: "Money", *, simulated: bool) -> str:
+    """What attempts cost, with everything that is not certain about it."""
+    parts = ["unknown" if money.cost_micros is None else f"${_exact(money.cost_micros)}"]
+    if money.unknown:
+        most = _exact(money.unknown_micros)
+        parts.append(f"{money.unknown:,} unknown attempts may have been billed" + (f", ${most} at most" if most else ""))
+    if money.unpriced:
+        parts.append(f"{money.unpriced:,} attempts whose cost is not known")
+    return "; ".join(parts) + (" (simulated)" if simulated else "")
+
+
+def _exact(micros: int | None) -> str | None:
+    from batchgen.core.pricing import dollars
+
+    return None if micros is None else dollars(micros)
+
+
+def _sum(values: Sequence[int | None]) -> int | None:
+    """None only where there is something and nothing of it is known; `unpriced_attempts` says that more is missing."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known or not values else None
+
+
+def tokens_text(money: "Money") -> str:
+    """Requests and tokens in a line."""
+    kinds = {"text in": money.input_text_tokens, "image in": money.input_image_tokens, "out": money.output_tokens}
+    tokens = ", ".join(f"{'unknown' if count is None else f'{count:,}'} {kind}" for kind, count in kinds.items())
+    return f"{money.sent:,} requests sent; tokens: {tokens}"

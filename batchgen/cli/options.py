@@ -1,0 +1,104 @@
+"""Options that several commands share."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from batchgen.core import fields
+from batchgen.core.manifest import typed
+from batchgen.core.parameters import PARAMETERS, Choice
+from batchgen.core.request import Value
+from batchgen.errors import WrongUsage
+
+if TYPE_CHECKING:
+    from batchgen.ingest import Manifest
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+STDIN = "-"
+# A prompt belongs into a row; everything else can be the same for all rows.
+FIELD_OPTIONS = tuple(name for name in fields.REQUEST_FIELDS if name != "prompt")
+
+
+def manifests(*, required: bool) -> Callable[[_Command], _Command]:
+    """The files, and what is said about them."""
+
+    def decorate(command: _Command) -> _Command:
+        for option in reversed(
+            [
+                click.argument("manifests", nargs=-1, required=required, metavar="MANIFEST..."),
+                click.option("--name", help="Name of the batch, for one manifest; may hold strftime fields, as in daily-%Y-%m-%d."),
+                click.option("--update", is_flag=True, help="Make rows again whose request differs from what the batch holds."),
+                click.option(
+                    "--column",
+                    "columns",
+                    multiple=True,
+                    metavar="FIELD=HEADER",
+                    help="Take a field from a column of another name; FIELD= takes it from no column.",
+                ),
+                click.option("--provider", type=click.Choice(["openai", "sandbox"]), help="Who makes the images."),
+            ]
+        ):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def request_fields(command: _Command) -> _Command:
+    """An option for every field of a request, for rows whose cell is empty."""
+    for name in reversed(FIELD_OPTIONS):
+        kind = PARAMETERS.get(name)
+        words = f" One of {', '.join(kind.words)}." if isinstance(kind, Choice) else ""
+        option = click.option(f"--{name.replace('_', '-')}", name, help=f"{name} of rows that do not give it.{words}")
+        command = option(command)
+    return command
+
+
+def given_fields(values: Mapping[str, Any]) -> dict[str, Value]:
+    """Those of a command's arguments that are fields of a request and were given."""
+    return {name: typed(name, values[name]) for name in FIELD_OPTIONS if values.get(name) is not None}
+
+
+def column_mapping(columns: Sequence[str]) -> dict[str, str]:
+    """`--column FIELD=HEADER` as field -> header. Raises WrongUsage."""
+    mapping = {}
+    for text in columns:
+        word, equals, header = text.partition("=")
+        field = fields.canonical(word) or (word.strip().casefold() if word.strip().casefold() in fields.NOT_YET else None)
+        if not equals or field is None:
+            known = ", ".join(fields.FIELDS)
+            raise WrongUsage(f"--column {text}: write FIELD=HEADER, where FIELD is one of {known}")
+        if field in fields.NOT_YET and header:
+            raise WrongUsage(f"--column {text}: {field} is not supported yet")
+        mapping[field] = header.strip()
+    return mapping
+
+
+def manifest_sources(paths: Sequence[str], name: str | None, *, simulated: bool) -> "list[Manifest]":
+    """The files as manifests with the names of their batches. Raises WrongUsage."""
+    from batchgen.ingest import Manifest, batch_name
+
+    if name is not None and len(paths) != 1:
+        raise WrongUsage("--name names one batch: give it with one manifest")
+    sources = []
+    for text in paths:
+        if text == STDIN:
+            if name is None:
+                raise WrongUsage("standard input needs --name")
+            chosen = batch_name(datetime.now().astimezone().strftime(name), simulated=simulated)
+            sources.append(Manifest(None, chosen, named=True, open=_standard_input))
+            continue
+        path = Path(text)
+        if not path.is_file():
+            raise WrongUsage(f"there is no manifest {text}")
+        chosen = batch_name(datetime.now().astimezone().strftime(name) if name else path.stem, simulated=simulated)
+        sources.append(Manifest(path, chosen, named=name is not None, open=lambda path=path: path.open("rb")))  # type: ignore[misc]
+    return sources
+
+
+def _standard_input() -> Any:
+    return click.get_binary_stream("stdin")

@@ -1,0 +1,131 @@
+"""A run as it goes: a bar with counts, rate, money and time left on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+from batchgen.cli.console import Console, Loudness, one_line, visible
+from batchgen.core.job import FINAL, State
+from batchgen.core.outcome import Outcome
+from batchgen.core.pricing import dollars
+
+if TYPE_CHECKING:
+    from batchgen.store.queue import Claim
+    from batchgen.worker.events import Settled
+
+# Elsewhere than on a terminal a line is written so often; a log of a night stays readable.
+_LINE_EVERY_S = 10.0
+
+
+class Watcher(Protocol):
+    """An Observer that has a beginning and an end."""
+
+    def started(self, claim: "Claim") -> None: ...
+
+    def settled(self, settled: "Settled") -> None: ...
+
+    def notice(self, text: str) -> None: ...
+
+
+@contextmanager
+def watch(console: Console, total: int) -> Iterator[Watcher]:
+    """Show a run of so many jobs."""
+    if console.loudness is Loudness.NORMAL and sys.stderr.isatty():
+        with _Bar(total) as bar:
+            yield bar
+    else:
+        yield _Lines(console, total)
+
+
+class _Counts:
+    """What has been done so far."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.succeeded = 0
+        self.failed = 0
+        self.done = 0
+        self.cost_micros = 0
+        self.began = time.monotonic()
+
+    def add(self, settled: "Settled") -> None:
+        self.done += settled.state in FINAL
+        self.succeeded += settled.state is State.SUCCEEDED
+        self.failed += settled.state is State.FAILED
+        self.cost_micros += settled.cost_micros or 0
+
+    def text(self) -> str:
+        seconds = max(time.monotonic() - self.began, 0.001)
+        failed = f", {self.failed:,} failed" if self.failed else ""
+        rate = self.succeeded / seconds * 60
+        return f"{self.succeeded:,} made{failed}, {rate:,.0f}/min, ${dollars(self.cost_micros)}"
+
+
+class _Lines:
+    """For logs."""
+
+    def __init__(self, console: Console, total: int) -> None:
+        self._console = console
+        self._counts = _Counts(total)
+        self._next = time.monotonic() + _LINE_EVERY_S
+
+    def started(self, claim: "Claim") -> None:
+        self._console.detail(f"{claim.folder}/{claim.custom_id}: attempt {claim.attempt} of {claim.request.model}")
+
+    def settled(self, settled: "Settled") -> None:
+        self._counts.add(settled)
+        self._console.detail(_told(settled))
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + _LINE_EVERY_S
+            self._console.tell(f"{self._counts.done:,} of {self._counts.total:,}: {self._counts.text()}")
+
+    def notice(self, text: str) -> None:
+        self._console.need(text)
+
+
+class _Bar:
+    """For a terminal."""
+
+    def __init__(self, total: int) -> None:
+        from rich.console import Console as Terminal
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        self._counts = _Counts(total)
+        self._progress = Progress(
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.description}", markup=False),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(elapsed_when_finished=False),
+            console=Terminal(stderr=True, markup=False, highlight=False),
+            expand=True,
+        )
+        self._task = self._progress.add_task(self._counts.text(), total=total)
+
+    def __enter__(self) -> "_Bar":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._progress.stop()
+
+    def started(self, claim: "Claim") -> None:
+        """Nothing to show: the bar counts what is done."""
+
+    def settled(self, settled: "Settled") -> None:
+        self._counts.add(settled)
+        self._progress.update(self._task, completed=self._counts.done, description=self._counts.text())
+
+    def notice(self, text: str) -> None:
+        self._progress.console.print(visible(text))
+
+
+def _told(settled: "Settled") -> str:
+    claim, ending = settled.claim, settled.ending
+    head = f"{claim.folder}/{claim.custom_id}: attempt {claim.attempt} {ending.outcome}"
+    cost = "cost unknown" if settled.cost_micros is None else f"${dollars(settled.cost_micros)}"
+    if ending.outcome is Outcome.SUCCEEDED:
+        return f"{head}, {settled.images} image{'s' if settled.images != 1 else ''}, {cost}"
+    return f"{head} ({ending.error_code}): {one_line(ending.error_message or '')}, {cost}; job {settled.state}"

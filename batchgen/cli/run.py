@@ -1,0 +1,211 @@
+"""`batchgen run` and `batchgen resume`."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from batchgen.cli import figures, options, progress, submit
+from batchgen.cli.app import App, pass_app
+from batchgen.cli.console import Console, data_json
+from batchgen.errors import Halted, WrongUsage
+
+if TYPE_CHECKING:
+    from batchgen.project import Project
+    from batchgen.store.batches import Batch
+    from batchgen.worker.plan import Result
+    from batchgen.worker.pool import Pool
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+_FAILED, _HALTED = 1, 3
+
+
+def _work_options(command: _Command) -> _Command:
+    for option in reversed(
+        [
+            click.option("--concurrency", type=click.IntRange(1, 1000), help="How many requests may be out at once."),
+            click.option("--images-per-minute", type=click.IntRange(0), help="The account's limit; 0 is not known."),
+            click.option("--limit", type=click.IntRange(1), help="Start so many jobs at most."),
+            click.option("--json", "as_json", is_flag=True, help="Print the batches and this run's figures as JSON."),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+@click.command("run")
+@options.manifests(required=False)
+@click.option("--batch", "batches", multiple=True, metavar="NAME", help="A batch that is stored already; may be repeated.")
+@options.request_fields
+@_work_options
+@pass_app
+def run_command(app: App, **given: Any) -> int:
+    """Submit what is given, then work until every job in scope is final.
+
+    The scope is the given manifests and batches; with neither, every real batch.
+    """
+    return _run(app, given, requeue=False)
+
+
+@click.command("resume")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--rejected", is_flag=True, help="Also what the API refused.")
+@click.option("--cancelled", is_flag=True, help="Also what was cancelled.")
+@click.option("--provider", type=click.Choice(["openai", "sandbox"]), help="Who makes the images.")
+@_work_options
+@pass_app
+def resume_command(app: App, *, names: Sequence[str], **given: Any) -> int:
+    """Queue failed jobs again with a clean record, and run.
+
+    Without names: of every real batch.
+    """
+    return _run(app, {**given, "manifests": (), "batches": names}, requeue=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """What this run is about. `named` tells that a person chose it."""
+
+    batches: "list[Batch]"
+    simulated: bool
+    named: bool
+
+
+def _run(app: App, given: dict[str, Any], *, requeue: bool) -> int:
+    fields = options.given_fields(given)
+    if not given["manifests"] and (fields or given.get("name") or given.get("update") or given.get("columns")):
+        raise WrongUsage("options about rows need a manifest: what is stored already keeps its requests")
+    changed = {
+        "provider.name": given["provider"],
+        "limits.concurrency": given["concurrency"],
+        "limits.images_per_minute": given["images_per_minute"],
+    }
+    with app.project(changed) as project:
+        scope = _scope(app, project, given)
+        if requeue:
+            _requeue(app.console, project, scope, given)
+        result, stopped_by = _work(app.console, project, scope, given["limit"])
+        _report(app.console, project, scope, result, as_json=given["as_json"])
+        return _exit_code(project, scope, result, stopped_by)
+
+
+def _scope(app: App, project: "Project", given: dict[str, Any]) -> _Scope:
+    """Submit the manifests and find the batches, with a key in hand before anything is stored."""
+    from batchgen.store import batches
+
+    chosen = bool(given["provider"] or given["manifests"])
+    with project.database.read() as tx:
+        stored = batches.in_scope(tx, given["batches"], simulated=project.on_sandbox, chosen=chosen)
+    named = bool(given["manifests"] or given["batches"])
+    simulated = stored[0].simulated if stored and given["batches"] else project.on_sandbox
+    if not simulated:
+        project.require_key()
+    if not given["manifests"]:
+        return _Scope(stored, simulated, named)
+    submitted = submit.store(project, given)
+    for one in submitted:
+        submit.tell(app.console, one)
+    fresh = {one.batch.id: one.batch for one in submitted}
+    rest = [batch for batch in stored if given["batches"] and batch.id not in fresh]
+    return _Scope([*fresh.values(), *rest], simulated, named)
+
+
+def _requeue(console: Console, project: "Project", scope: _Scope, given: dict[str, Any]) -> None:
+    from batchgen.project import utc_now
+    from batchgen.store import control
+
+    with project.database.write() as tx:
+        now = utc_now()
+        for batch in scope.batches:
+            count = control.requeue(tx, batch, now, rejected=given["rejected"], cancelled=given["cancelled"])
+            if count:
+                console.tell(f"{batch.name}: {count:,} jobs queued again")
+
+
+def _work(console: Console, project: "Project", scope: _Scope, limit: int | None) -> "tuple[Result, int | None]":
+    """Run the pool to its end; also returns the signal that stopped it."""
+    from batchgen.store import reports
+
+    plan = project.plan(scope.batches, limit)
+    with project.database.read() as tx:
+        waiting = sum(reports.unfinished(tx, plan.batches).values())
+    total = min(waiting, limit) if limit else waiting
+
+    async def work() -> "tuple[Result, int | None]":
+        with progress.watch(console, total) as watcher:
+            async with project.pool(plan, watcher, simulated=scope.simulated) as pool:
+                stopping = _Stopping(console, pool)
+                stopping.listen()
+                return await pool.run(), stopping.signal
+
+    return asyncio.run(work())
+
+
+class _Stopping:
+    """The first signal drains, the second one stops waiting."""
+
+    def __init__(self, console: Console, pool: "Pool") -> None:
+        self.signal: int | None = None
+        self._console = console
+        self._pool = pool
+
+    def listen(self) -> None:
+        """Take over the signals that end a program."""
+        loop = asyncio.get_running_loop()
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is None:
+                continue
+            try:
+                loop.add_signal_handler(number, self._stop, number)
+            except NotImplementedError:
+                # Windows: the handler runs in the main thread, between two steps of the loop.
+                signal.signal(number, lambda got, _frame: loop.call_soon_threadsafe(self._stop, got))
+
+    def _stop(self, number: int) -> None:
+        if self.signal is None:
+            self.signal = number
+            self._pool.drain()
+            self._console.need(f"stopping: waiting for {self._pool.in_flight} requests in flight; once more to stop at once")
+        else:
+            self._pool.abort()
+
+
+def _report(console: Console, project: "Project", scope: _Scope, result: "Result", *, as_json: bool) -> None:
+    from batchgen.store import reports
+
+    with project.database.read() as tx:
+        summaries = [reports.summary(tx, batch) for batch in scope.batches]
+    if as_json:
+        data_json(
+            {
+                "batches": [figures.as_data(summary) for summary in summaries],
+                "totals": figures.totals(summaries),
+                "this_run": figures.run_data(result),
+                "halted": result.halted,
+            }
+        )
+    for summary in summaries:
+        console.tell(figures.line(summary))
+    console.tell(f"this run: {figures.run_line(result, simulated=scope.simulated)}")
+    for summary in summaries:
+        if summary.artifacts:
+            console.tell(f"images: {project.root / summary.batch.name}")
+
+
+def _exit_code(project: "Project", scope: _Scope, result: "Result", stopped_by: int | None) -> int:
+    from batchgen.store import reports
+
+    if stopped_by is not None:
+        return 128 + stopped_by
+    if result.halted is not None:
+        raise Halted(f"halted: {result.halted}")
+    failed = result.failed
+    if scope.named:
+        with project.database.read() as tx:
+            failed = reports.failed(tx, [batch.id for batch in scope.batches])
+    return _FAILED if failed else 0

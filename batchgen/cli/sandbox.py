@@ -1,0 +1,47 @@
+"""`batchgen sandbox`."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import click
+
+from batchgen.cli.app import App, pass_app
+
+
+@click.command("sandbox")
+@click.option("--port", type=click.IntRange(0, 65535), default=8090, show_default=True, help="Port on 127.0.0.1; 0 takes a free one.")
+@click.option("--latency", type=click.FloatRange(0), default=0.0, help="Seconds before each answer.")
+@click.option("--images-per-minute", type=click.IntRange(0), default=0, help="The limit to enforce; 0 is none.")
+@click.option("--faults", default="", metavar="NAME=RATE,...", help="Faults and how often they strike, as in 500=0.05,cut=0.02.")
+@click.option("--log", type=click.Path(path_type=Path, dir_okay=False), help="Append a JSON line a request to this file.")
+@pass_app
+def sandbox_command(app: App, port: int, latency: float, images_per_minute: int, faults: str, log: Path | None) -> None:
+    """The simulated API as a server of its own, until it is stopped.
+
+    Any key is taken. Point a client at it with OPENAI_BASE_URL.
+    """
+    from batchgen.providers.sandbox import Sandbox, SandboxOptions, parse_faults
+
+    options = SandboxOptions(latency, images_per_minute, parse_faults(faults), log)
+    try:
+        asyncio.run(_serve(app, Sandbox(options), port))
+    except OSError as error:
+        raise click.ClickException(f"the sandbox cannot listen on port {port}: {error.strerror or error}") from None
+
+
+async def _serve(app: App, sandbox: object, port: int) -> None:
+    from batchgen.providers.sandbox import Sandbox
+
+    assert isinstance(sandbox, Sandbox)
+    url = await sandbox.start(port=port)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    click.echo(url)
+    app.console.tell(f"use it with: OPENAI_BASE_URL={url} OPENAI_API_KEY=anything batchgen run MANIFEST")
+    try:
+        await stop.wait()
+    finally:
+        await sandbox.close()

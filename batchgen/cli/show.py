@@ -1,0 +1,71 @@
+"""`batchgen show`."""
+
+from typing import Any
+
+import click
+
+from batchgen.cli.app import App, pass_app
+from batchgen.cli.console import data, data_json, one_line, table
+
+
+@click.command("show")
+@click.argument("name")
+@click.argument("custom_id")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@pass_app
+def show_command(app: App, name: str, custom_id: str, *, as_json: bool) -> None:
+    """One job: its request, its attempts, its files."""
+    from batchgen.store import batches, reports
+
+    with app.project() as project, project.database.read() as tx:
+        job, attempts, files = reports.job(tx, batches.named(tx, [name])[0], custom_id)
+    found = {
+        "custom_id": job.custom_id,
+        "state": job.state,
+        "operation": job.operation,
+        "model": job.model,
+        "request": job.request,
+        "metadata": job.metadata,
+        "attempts": [_attempt(attempt) for attempt in attempts],
+        "files": [_file(file) for file in files],
+    }
+    if as_json:
+        data_json(found)
+        return
+    data(f"{job.custom_id}: {job.state}")
+    for key, value in {"operation": job.operation, "model": job.model, **job.request, **job.metadata}.items():
+        data(f"  {key}: {one_line(str(value), 500)}")
+    rows = [[_text(value) for value in attempt.values()] for attempt in found["attempts"]]
+    if rows:
+        data(table(list(found["attempts"][0]), rows))
+    for file in found["files"]:
+        size = f"{file['width']}x{file['height']}, " if file["width"] else ""
+        replaced = " (replaced)" if file["replaced"] else ""
+        data(f"  {project.root / file['path']}: {file['media_type']}, {size}{file['bytes']:,} bytes{replaced}")
+
+
+def _attempt(row: Any) -> dict[str, Any]:
+    from batchgen.core.pricing import dollars
+
+    return {
+        "number": row.number,
+        "started_at": row.started_at.isoformat(timespec="seconds"),
+        "outcome": row.outcome,
+        "http_status": row.http_status,
+        "error_code": row.error_code,
+        "error": row.error_message,
+        "request_id": row.provider_request_id,
+        "input_text_tokens": row.input_text_tokens,
+        "input_image_tokens": row.input_image_tokens,
+        "output_tokens": row.output_tokens,
+        "cost_usd": None if row.cost_micros is None else dollars(row.cost_micros),
+    }
+
+
+def _file(row: Any) -> dict[str, Any]:
+    names = ("path", "media_type", "width", "height", "bytes", "sha256")
+    return {name: getattr(row, name) for name in names} | {"replaced": row.replaced_at is not None}
+
+
+def _text(value: Any) -> str:
+    return "-" if value is None else one_line(str(value), 60)

@@ -1,0 +1,31 @@
+"""`batchgen status`."""
+
+import click
+
+from batchgen.cli import figures
+from batchgen.cli.app import App, pass_app
+from batchgen.cli.console import data, data_json
+
+
+@click.command("status")
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@pass_app
+def status_command(app: App, name: str | None, *, as_json: bool) -> None:
+    """Counts, tokens and money of one batch or of all."""
+    from batchgen.store import batches, reports
+
+    with app.project() as project, project.database.read() as tx:
+        found = batches.named(tx, [name]) if name else batches.every(tx)
+        summaries = [reports.summary(tx, batch) for batch in found]
+    if as_json and name:
+        data_json(figures.as_data(summaries[0]))
+    elif as_json:
+        listed = [figures.as_data(summary) for summary in summaries]
+        data_json({"batches": listed, "totals": figures.totals(summaries)})
+    elif summaries:
+        data(figures.as_table(summaries))
+        if name:
+            data(figures.tokens_text(summaries[0].money))
+    else:
+        app.console.tell("no batches yet: batchgen submit MANIFEST stores one")

@@ -1,0 +1,70 @@
+"""`batchgen submit`."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from batchgen.cli import options
+from batchgen.cli.app import App, pass_app
+from batchgen.cli.console import Console, data_json
+
+if TYPE_CHECKING:
+    from batchgen.ingest import Submitted
+    from batchgen.project import Project
+
+
+@click.command("submit")
+@options.manifests(required=True)
+@options.request_fields
+@click.option("--json", "as_json", is_flag=True, help="Print what became of each manifest as JSON.")
+@pass_app
+def submit_command(app: App, *, provider: str | None, as_json: bool, **given: Any) -> None:
+    """Store manifests as batches, all of them or none, without making anything yet.
+
+    A manifest is CSV, TSV or JSONL with a prompt in every row; - is standard input.
+    """
+    with app.project({"provider.name": provider}) as project:
+        submitted = store(project, given)
+    for one in submitted:
+        tell(app.console, one)
+    if as_json:
+        data_json({"batches": [as_data(one) for one in submitted]})
+
+
+def store(project: "Project", given: dict[str, Any]) -> "list[Submitted]":
+    """Submit the manifests that a command was given."""
+    from batchgen import ingest
+    from batchgen.project import utc_now
+
+    sources = options.manifest_sources(given["manifests"], given["name"], simulated=project.on_sandbox)
+    columns = options.column_mapping(given["columns"])
+    terms = project.terms(options.given_fields(given), columns, update=given["update"])
+    return ingest.submit(project.database, sources, terms, utc_now())
+
+
+def tell(console: Console, one: "Submitted") -> None:
+    """Say in a line what a submission changed, and what to look at."""
+    for warning in one.warnings:
+        console.need(f"warning: {warning}")
+    found = one.comparison
+    parts = [f"{found.rows:,} rows", f"{found.new:,} new"]
+    if found.changed.count:
+        parts.append(f"{found.changed.count:,} to be made again")
+    console.tell(f"{one.batch.name}: {', '.join(parts)}")
+    if found.gone.count:
+        names = ", ".join(found.gone.first) + (", ..." if found.gone.count > len(found.gone.first) else "")
+        console.tell(f"{one.batch.name}: {found.gone.count:,} jobs are no longer in the manifest and are left alone: {names}")
+
+
+def as_data(one: "Submitted") -> dict[str, Any]:
+    """A submission for a program."""
+    found = one.comparison
+    return {
+        "name": one.batch.name,
+        "simulated": one.batch.simulated,
+        "rows": found.rows,
+        "new": found.new,
+        "updated": found.changed.count,
+        "gone": found.gone.count,
+        "warnings": list(one.warnings),
+    }

@@ -1,0 +1,44 @@
+"""What a person can do about an end that time does not mend. One sentence each."""
+
+from batchgen.core.outcome import Outcome
+
+_BY_CODE = {
+    "moderation_blocked": "the provider's safety system refused the prompt or its picture; change the prompt and submit with --update",
+    "content_policy_violation": "the provider's safety system refused the prompt; change it and submit with --update",
+    "invalid_api_key": "check the key: `batchgen config` says which variable it is read from",
+    "insufficient_quota": "the account has no credit left; add some, then run again",
+    "credit_balance_exhausted": "the account has no credit left; add some, then run again",
+    "organization_spend_limit_exceeded": "the organization's spending limit is reached; raise it, then run again",
+    "project_spend_limit_exceeded": "the project's spending limit is reached; raise it, then run again",
+    "organization_usage_limit_exceeded": "the organization's usage limit is reached; raise it or wait for the new month, then run again",
+    "billing_hard_limit_reached": "the account's billing limit is reached; raise it, then run again",
+    "billing_not_active": "billing is not active for this account; activate it, then run again",
+    "model_not_found": "the account cannot use this model; name another one with --model and --update, or ask for access",
+    "rate_limit_exceeded": "one request asks for more than the account's whole limit; lower n and submit with --update",
+}
+
+_BY_STATUS = {
+    401: "check the key: `batchgen config` says which variable it is read from",
+    402: "the account has no credit left; add some, then run again",
+    403: "the account may not do this; check its permissions, its country and its verification, then run again",
+    404: "the address answers, but not as an Images API; check [provider] base_url",
+}
+
+_BY_OUTCOME = {
+    Outcome.REJECTED: "the provider will never take this request; mend the row and submit with --update",
+    Outcome.UNAVAILABLE: "the provider failed again and again; try later with `batchgen resume`",
+    Outcome.UNKNOWN: "the answer was lost on the way and may have been billed; `batchgen resume` asks for the image again",
+    Outcome.INVALID_REPLY: "the provider answered without a usable image; try later with `batchgen resume`",
+    Outcome.ACCOUNT_BLOCKED: "the provider refuses this account; see its message, then run again",
+    Outcome.STORAGE_FAILED: "make room or set the permissions of the storage folder, then run again",
+    Outcome.OFFLINE: "check the network and [provider] base_url, then run again",
+}
+
+
+def remedy(outcome: Outcome, code: str | None, status: int | None = None) -> str:
+    """What to do, or an empty string where nothing needs to be done."""
+    if code in _BY_CODE:
+        return _BY_CODE[code]
+    if outcome is Outcome.ACCOUNT_BLOCKED and status in _BY_STATUS:
+        return _BY_STATUS[status]
+    return _BY_OUTCOME.get(outcome, "")

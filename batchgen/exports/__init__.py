@@ -1,0 +1,1 @@
+"""A batch becomes a file that other tools read."""

@@ -1,0 +1,72 @@
+"""One line a job, as CSV or JSONL, written as it is read."""
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import IO, Any
+
+from batchgen.core.fields import REQUEST_FIELDS
+from batchgen.core.pricing import dollars
+from batchgen.store.listing import Line
+
+_AFTER = (
+    "attempts",
+    "input_text_tokens",
+    "input_image_tokens",
+    "output_tokens",
+    "cost_usd",
+    "unknown_cost_usd",
+    "outcome",
+    "error_code",
+    "error",
+)
+COLUMNS = ("custom_id", "state", "files", *REQUEST_FIELDS, *_AFTER)
+
+# Several files in one cell of a CSV; no custom_id and no batch name holds it.
+_FILES_APART = ";"
+
+
+def write_csv(stream: IO[str], lines: Iterable[Line], metadata: Sequence[str]) -> None:
+    """A header and a row a job; `metadata` names the manifest's other columns, `column:NAME` where they clash."""
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([*COLUMNS, *(_header(name) for name in metadata)])
+    for line in lines:
+        values = _values(line) | {"files": _FILES_APART.join(line.files)}
+        writer.writerow([*(_cell(values[name]) for name in COLUMNS), *(_cell(line.metadata.get(name)) for name in metadata)])
+
+
+def write_jsonl(stream: IO[str], lines: Iterable[Line], metadata: Sequence[str]) -> None:
+    """An object a job; metadata stands in an object of its own, so that nothing clashes."""
+    for line in lines:
+        stream.write(json.dumps(_values(line) | {"metadata": dict(line.metadata)}, ensure_ascii=False))
+        stream.write("\n")
+
+
+WRITERS: dict[str, Callable[[IO[str], Iterable[Line], Sequence[str]], None]] = {"csv": write_csv, "jsonl": write_jsonl}
+
+
+def _values(line: Line) -> dict[str, Any]:
+    request = {"model": line.model, **line.request}
+    return {
+        "custom_id": line.custom_id,
+        "state": line.state.value,
+        "files": list(line.files),
+        **{name: request.get(name) for name in REQUEST_FIELDS},
+        "attempts": line.attempts,
+        "input_text_tokens": line.input_text_tokens,
+        "input_image_tokens": line.input_image_tokens,
+        "output_tokens": line.output_tokens,
+        "cost_usd": None if line.cost_micros is None else dollars(line.cost_micros),
+        "unknown_cost_usd": None if line.unknown_micros is None else dollars(line.unknown_micros),
+        "outcome": line.outcome,
+        "error_code": line.error_code,
+        "error": line.error_message,
+    }
+
+
+def _header(name: str) -> str:
+    return f"column:{name}" if name.casefold() in COLUMNS else name
+
+
+def _cell(value: Any) -> Any:
+    return "" if value is None else value

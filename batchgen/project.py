@@ -1,0 +1,120 @@
+"""The composition root: settings become a database, a provider, a storage and a worker. It opens and closes, and has no verbs."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, time
+from pathlib import Path
+from types import TracebackType
+from urllib.parse import urlsplit
+
+from batchgen.artifacts.answers import Office
+from batchgen.core.assembly import BUILT_IN
+from batchgen.core.request import Value
+from batchgen.core.retry import Policy
+from batchgen.errors import WrongUsage
+from batchgen.ingest import Terms
+from batchgen.providers.base import Provider
+from batchgen.providers.openai import OFFICIAL_HOST, OpenAI
+from batchgen.providers.sandbox import SandboxOptions, parse_faults
+from batchgen.providers.simulated import Simulated
+from batchgen.settings import Settings
+from batchgen.store import migrate, reports
+from batchgen.store.batches import Batch
+from batchgen.store.engine import Database
+from batchgen.worker.events import Observer
+from batchgen.worker.ledger import Ledger
+from batchgen.worker.pace import Limits
+from batchgen.worker.plan import Plan
+from batchgen.worker.pool import Doors, Pool
+
+
+def utc_now() -> datetime:
+    """The one clock of the program."""
+    return datetime.now(UTC)
+
+
+class Project:
+    """Everything a command needs. The database is brought up to date when it is opened."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.database = Database(settings.database.url)
+        self.root = Path(settings.storage.root)
+
+    def __enter__(self) -> "Project":
+        migrate.upgrade(self.database)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.database.close()
+
+    @property
+    def on_sandbox(self) -> bool:
+        """Whether the settings name the sandbox."""
+        return self.settings.provider.name == "sandbox"
+
+    def terms(self, fields: Mapping[str, Value], columns: Mapping[str, str], *, update: bool) -> Terms:
+        """How rows become requests: `fields` are options, laid over the settings' defaults and the built-in ones."""
+        host = urlsplit(self.settings.provider.base_url).hostname
+        return Terms(
+            defaults={**BUILT_IN, **self.settings.defaults, **fields},
+            columns=columns,
+            simulated=self.on_sandbox,
+            official=not self.on_sandbox and host == OFFICIAL_HOST,
+            day=utc_now().date(),
+            update=update,
+        )
+
+    def require_key(self) -> None:
+        """Raises WrongUsage, with the way to get going, where a key is needed and there is none."""
+        name = self.settings.provider.api_key_env
+        if name and not self.settings.secrets.reveal(name):
+            raise WrongUsage(
+                f"there is no API key: set {name} in the environment or in a file .env here; "
+                "to try everything without a key and for nothing, add --provider sandbox"
+            )
+
+    def plan(self, batches: Sequence[Batch], limit: int | None) -> Plan:
+        """How to work on these batches."""
+        limits, retry = self.settings.limits, self.settings.retry
+        simulated = bool(batches) and batches[0].simulated
+        return Plan(
+            batches=[batch.id for batch in batches],
+            concurrency=limits.concurrency,
+            limits=Limits(limits.images_per_minute, limits.requests_per_minute, limits.tokens_per_minute),
+            policy=Policy(retry.max_attempts, retry.backoff_base_s, retry.backoff_cap_s, retry.unknown == "retry"),
+            longest_wait_s=retry.longest_wait_s,
+            offline_s=retry.offline_s,
+            limit=limit,
+            images_today=self._images_today(simulated=simulated),
+        )
+
+    @asynccontextmanager
+    async def pool(self, plan: Plan, observer: Observer, *, simulated: bool) -> AsyncIterator[Pool]:
+        """A worker with its provider, opened and closed."""
+        provider = self._provider(simulated=simulated)
+        ledger = Ledger(self.database)
+        await provider.open()
+        try:
+            yield Pool(plan, Doors(ledger, provider, Office(self.root), utc_now), observer)
+        finally:
+            await provider.close()
+            await asyncio.to_thread(ledger.close)
+
+    def _provider(self, *, simulated: bool) -> Provider:
+        settings = self.settings.provider
+        if not simulated:
+            key = self.settings.secrets.reveal(settings.api_key_env)
+            return OpenAI(settings.base_url, key, timeout_s=settings.timeout_s)
+        sandbox = self.settings.sandbox
+        options = SandboxOptions(sandbox.latency_s, sandbox.images_per_minute, parse_faults(sandbox.faults))
+        return Simulated(options, timeout_s=settings.timeout_s)
+
+    def _images_today(self, *, simulated: bool) -> int | None:
+        allowed = self.settings.limits.images_per_day
+        if not allowed:
+            return None
+        midnight = datetime.combine(utc_now().date(), time(), UTC)
+        with self.database.read() as tx:
+            return max(0, allowed - reports.images_since(tx, midnight, simulated=simulated))

@@ -1,0 +1,41 @@
+"""What the worker knows of a provider."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from batchgen.core.outcome import Ending
+from batchgen.core.request import Request
+from batchgen.providers.http import HttpReply
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a request: how it ended, and the images as bytes, untouched."""
+
+    ending: Ending
+    images: tuple[bytes, ...] = ()
+
+
+class Provider(Protocol):
+    """Makes one call for one request and never a second one. Raises nothing about the network: that is an Ending."""
+
+    async def send(self, request: Request, label: str, on_sent: Callable[[], Awaitable[None]]) -> HttpReply | Ending:
+        """A complete reply, or how it ended without one.
+
+        `on_sent` is awaited just before the body begins to go; `label` is sent along for the provider's support.
+        """
+        ...
+
+    def read(self, reply: HttpReply, request: Request, now: datetime) -> Answer:
+        """What a complete reply says. It takes time with large images: call it off the event loop."""
+        ...
+
+    async def open(self) -> None:
+        """Make connections possible."""
+        ...
+
+    async def close(self) -> None:
+        """Give them up."""
+        ...

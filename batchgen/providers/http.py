@@ -1,0 +1,108 @@
+"""One POST, and the moment from which it may be billed. Nothing here tries twice and nothing follows a redirect."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from ssl import SSLError
+
+import aiohttp
+
+_CONNECT_TIMEOUT_S = 30.0
+# A connection that a server has closed in the meantime would turn the next request into one whose fate is unknown.
+_KEEP_ALIVE_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class HttpReply:
+    """A complete HTTP message; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class NoReply(Exception):  # noqa: N818  (the ordinary fate of a request, told onwards as an Answer)
+    """No complete message came back. `sent`: the body had begun to go. `reached`: there was a server at all."""
+
+    def __init__(self, words: str, *, sent: bool, reached: bool) -> None:
+        super().__init__(words)
+        self.sent = sent
+        self.reached = reached
+
+
+class Http:
+    """A pool of connections to one server."""
+
+    def __init__(self, *, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._session: aiohttp.ClientSession | None = None
+
+    async def open(self) -> None:
+        """Make the pool; connections are made when they are needed."""
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S),
+            timeout=aiohttp.ClientTimeout(total=self._timeout_s, sock_connect=_CONNECT_TIMEOUT_S),
+            auto_decompress=True,
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def post(
+        self, url: str, body: bytes, headers: Mapping[str, str], *, on_sent: Callable[[], Awaitable[None]], most_bytes: int
+    ) -> HttpReply:
+        """Send a JSON body and read the whole reply, at most `most_bytes` of it. Raises NoReply.
+
+        `on_sent` is awaited when the connection stands and before the first byte of the body goes.
+        """
+        assert self._session is not None, "post before open"
+        sending = _Sending(body, on_sent)
+        fixed = {"Content-Type": "application/json", "Content-Length": str(len(body)), "Accept-Encoding": "identity"}
+        try:
+            async with self._session.post(url, data=sending.parts(), headers={**headers, **fixed}, allow_redirects=False) as reply:
+                content = await _read(reply, most_bytes)
+                return HttpReply(reply.status, {name.lower(): value for name, value in reply.headers.items()}, content)
+        except (aiohttp.ClientError, asyncio.TimeoutError, SSLError, OSError) as error:
+            if sending.failure is not None:
+                raise sending.failure from error
+            unreached = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+            raise NoReply(_words(error), sent=sending.begun, reached=not unreached) from error
+
+
+class _Sending:
+    """A body that says when it begins to go."""
+
+    def __init__(self, body: bytes, on_sent: Callable[[], Awaitable[None]]) -> None:
+        self._body = body
+        self._on_sent = on_sent
+        self.begun = False
+        self.failure: BaseException | None = None
+
+    async def parts(self) -> AsyncIterator[bytes]:
+        try:
+            await self._on_sent()
+        except BaseException as error:
+            # The HTTP client takes whatever is raised here for a fault of the network.
+            self.failure = error
+            raise
+        self.begun = True
+        yield self._body
+
+
+async def _read(reply: aiohttp.ClientResponse, most_bytes: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for part in reply.content.iter_any():
+        size += len(part)
+        if size > most_bytes:
+            raise aiohttp.ClientPayloadError(f"the reply is longer than {most_bytes:,} bytes")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, asyncio.TimeoutError):
+        return "no answer in time"
+    return str(error) or type(error).__name__

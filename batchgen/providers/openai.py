@@ -1,0 +1,136 @@
+"""The Images API as its vendor documents it: bodies out, replies in, every answer told apart."""
+
+import binascii
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import pybase64
+
+from batchgen.core.outcome import Ending, Outcome
+from batchgen.core.request import Request
+from batchgen.core.usage import Usage
+from batchgen.providers import refusals
+from batchgen.providers.base import Answer
+from batchgen.providers.http import Http, HttpReply, NoReply
+
+OFFICIAL_HOST = "api.openai.com"
+
+# A 4K PNG of noise is some 35 MB, and a third more in base64.
+_MOST_BYTES_AN_IMAGE = 64 * 1024 * 1024
+
+
+class _Image(msgspec.Struct):
+    b64_json: str | None = None
+
+
+class _Body(msgspec.Struct):
+    """Every field but `created` is optional by the vendor's own types; what is not read here is not needed."""
+
+    data: list[_Image] | None = None
+    usage: Any = None
+
+
+_decoder = msgspec.json.Decoder(_Body)
+
+
+class OpenAI:
+    """A provider at one base URL (`https://api.openai.com/v1`). An empty key sends no Authorization."""
+
+    def __init__(self, base_url: str, key: str, *, timeout_s: float) -> None:
+        self._url = f"{base_url.rstrip('/')}/images/generations"
+        self._key = key
+        self._http = Http(timeout_s=timeout_s)
+
+    async def open(self) -> None:
+        """Open the pool of connections."""
+        await self._http.open()
+
+    async def close(self) -> None:
+        """Close it."""
+        await self._http.close()
+
+    async def send(self, request: Request, label: str, on_sent: Callable[[], Awaitable[None]]) -> HttpReply | Ending:
+        """One call; see `Provider.send`."""
+        headers = {"X-Client-Request-Id": label}
+        if self._key:
+            headers["Authorization"] = f"Bearer {self._key}"
+        body = msgspec.json.encode(request.body)
+        most = _MOST_BYTES_AN_IMAGE * request.images
+        try:
+            return await self._http.post(self._url, body, headers, on_sent=on_sent, most_bytes=most)
+        except NoReply as error:
+            return self._without_reply(error)
+
+    def read(self, reply: HttpReply, request: Request, now: datetime) -> Answer:
+        """What a complete reply says; see `Provider.read`."""
+        if reply.status == 200:
+            return _images(reply, request.images)
+        refusal = refusals.read(reply.status, self._without_key(reply.body))
+        return Answer(refusals.ending(refusal, reply.headers, now))
+
+    def _without_reply(self, error: NoReply) -> Ending:
+        if error.sent:
+            outcome = Outcome.UNKNOWN
+        else:
+            outcome = Outcome.UNAVAILABLE if error.reached else Outcome.OFFLINE
+        words = self._without_key(str(error).encode()).decode()
+        return Ending(outcome, error_code="no_reply" if error.sent else "not_sent", error_message=words)
+
+    def _without_key(self, text: bytes) -> bytes:
+        """What a server says may hold the key it was sent; it must not reach the ledger."""
+        return text.replace(self._key.encode(), b"(the key)") if self._key else text
+
+
+def _images(reply: HttpReply, wanted: int) -> Answer:
+    request_id = reply.headers.get("x-request-id")
+    try:
+        body = _decoder.decode(reply.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return Answer(_invalid(f"the reply is not the JSON of the Images API: {error}", request_id, Usage()))
+    usage = read_usage(body.usage)
+    texts = [image.b64_json for image in body.data or [] if image.b64_json]
+    try:
+        images = tuple(pybase64.b64decode(text, validate=True) for text in texts)
+    except (binascii.Error, ValueError) as error:
+        return Answer(_invalid(f"the reply holds broken base64: {error}", request_id, usage))
+    if len(images) < wanted:
+        return Answer(_invalid(f"{len(images)} of {wanted} images came", request_id, usage, code="too_few_images"), images)
+    return Answer(Ending(Outcome.SUCCEEDED, http_status=200, request_id=request_id, usage=usage), images)
+
+
+def _invalid(message: str, request_id: str | None, usage: Usage, *, code: str = "invalid_reply") -> Ending:
+    return Ending(
+        Outcome.INVALID_REPLY, http_status=200, error_code=code, error_message=message, request_id=request_id, usage=usage
+    )
+
+
+def read_usage(usage: Any) -> Usage:
+    """Tokens by kind out of a reply's `usage`; whatever is missing or not a count is None.
+
+    Input that is not told apart is text: a generation has no input images.
+    """
+    if not isinstance(usage, Mapping):
+        return Usage()
+    inputs, outputs = _part(usage, "input_tokens_details"), _part(usage, "output_tokens_details")
+    text, image = _count(inputs, "text_tokens"), _count(inputs, "image_tokens")
+    if text is None:
+        total = _count(usage, "input_tokens")
+        text = None if total is None else max(0, total - (image or 0))
+    return Usage(
+        input_text_tokens=text,
+        input_image_tokens=image,
+        output_tokens=_count(usage, "output_tokens"),
+        output_text_tokens=_count(outputs, "text_tokens"),
+    )
+
+
+def _part(usage: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = usage.get(name)
+    return part if isinstance(part, Mapping) else {}
+
+
+def _count(usage: Mapping[str, Any], name: str) -> int | None:
+    value = usage.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

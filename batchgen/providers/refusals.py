@@ -1,0 +1,107 @@
+"""A complete answer that is not 200, told apart: by its code first, since speed and money share a status.
+
+Source: the vendor's error guide, its OpenAPI text of 2026-10 and public error logs.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from batchgen.core.outcome import Ending, Outcome
+from batchgen.providers.waiting import wait_asked
+
+# Codes and types that are about money; no waiting mends them.
+_MONEY = frozenset(
+    {
+        "insufficient_quota",
+        "credit_balance_exhausted",
+        "organization_spend_limit_exceeded",
+        "project_spend_limit_exceeded",
+        "organization_usage_limit_exceeded",
+        "billing_not_active",
+        "billing_hard_limit_reached",
+    }
+)
+_MODEL = frozenset({"model_not_found"})
+_REQUESTED = re.compile(r"Limit:?\s+([0-9.]+).*?Requested:?\s+([0-9.]+)", re.IGNORECASE | re.DOTALL)
+_NO_SUCH_MODEL = re.compile(r"model\b.*\b(does not exist|not found|deprecated|shut down)", re.IGNORECASE | re.DOTALL)
+_UNVERIFIED = re.compile(r"must be verified to use the model", re.IGNORECASE)
+
+# A proxy that gave up: the request went on behind it, and nobody knows how far.
+_GAVE_UP = frozenset({504, 524})
+_NOT_NOW = frozenset({408, 409, 425})
+_MOST_CHARACTERS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An error as the vendor writes it, or as much of it as a proxy left."""
+
+    status: int
+    code: str
+    type: str
+    message: str
+
+
+def read(status: int, body: bytes) -> Refusal:
+    """The error in a body; a page of HTML is shortened to its beginning."""
+    try:
+        error = msgspec.json.decode(body)["error"]
+        code, kind, message = (_text(error.get(key)) for key in ("code", "type", "message"))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError, AttributeError):
+        words = " ".join(body[:_MOST_CHARACTERS].decode("utf-8", "replace").split())
+        return Refusal(status, "", "", words or "(no words)")
+    return Refusal(status, code, kind, message[:_MOST_CHARACTERS])
+
+
+def ending(refusal: Refusal, headers: Mapping[str, str], now: datetime) -> Ending:
+    """What the refusal means for the job. Calls that were refused cost nothing."""
+    outcome, blocked_model = _outcome(refusal, headers)
+    return Ending(
+        outcome,
+        http_status=refusal.status,
+        error_code=refusal.code or refusal.type or f"http_{refusal.status}",
+        error_message=refusal.message,
+        request_id=headers.get("x-request-id"),
+        retry_after_s=wait_asked(headers, refusal.message, now),
+        blocked_model=blocked_model,
+    )
+
+
+def _outcome(refusal: Refusal, headers: Mapping[str, str]) -> tuple[Outcome, bool]:
+    status = refusal.status
+    if {refusal.code, refusal.type} & _MONEY or status in (401, 402):
+        return Outcome.ACCOUNT_BLOCKED, False
+    if status in (400, 403, 404, 410) and _is_about_the_model(refusal):
+        return Outcome.ACCOUNT_BLOCKED, True
+    if status in (403, 404) or 300 <= status < 400:
+        return Outcome.ACCOUNT_BLOCKED, False
+    if status == 429:
+        return (Outcome.REJECTED if _asks_too_much(refusal.message) else Outcome.RATE_LIMITED), False
+    if status in _GAVE_UP:
+        return Outcome.UNKNOWN, False
+    if status == 503 and ("retry-after" in headers or "retry-after-ms" in headers or refusal.code == "server_is_overloaded"):
+        return Outcome.RATE_LIMITED, False
+    if status in _NOT_NOW or status >= 500:
+        return Outcome.UNAVAILABLE, False
+    return Outcome.REJECTED, False
+
+
+def _is_about_the_model(refusal: Refusal) -> bool:
+    if refusal.code in _MODEL or _UNVERIFIED.search(refusal.message):
+        return True
+    return refusal.status != 410 and not refusal.code and bool(_NO_SUCH_MODEL.search(refusal.message))
+
+
+def _asks_too_much(message: str) -> bool:
+    """A request that is larger than the whole limit can never go through."""
+    found = _REQUESTED.search(message)
+    return found is not None and float(found[2].rstrip(".")) > float(found[1].rstrip("."))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else "" if value is None else str(value)

@@ -1,0 +1,70 @@
+"""A grey picture and its palette -> bytes of a file. Quick before small: what is drawn here is looked at once."""
+
+import io
+from dataclasses import dataclass
+
+from PIL import Image, ImageDraw
+
+from batchgen.providers.sandbox.picture.palette import Colour, table
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How a picture is written. `compression` is 0..100 and means quality to jpeg and webp, as it does to the vendor."""
+
+    output_format: str = "png"
+    compression: int = 100
+    transparent: bool = False
+    frames: int = 9
+    frame_ms: int = 200
+
+
+def encode(grey: Image.Image, ramp: tuple[Colour, ...], encoding: Encoding) -> bytes:
+    """The file of one picture. A transparent one has its corners cut off, so that there is something to see through."""
+    target = io.BytesIO()
+    if encoding.output_format == "gif":
+        frames = [_coloured(grey, table(ramp, shift)) for shift in _breath(encoding.frames)]
+        frames[0].save(
+            target, "GIF", save_all=True, append_images=frames[1:], duration=encoding.frame_ms, loop=0, optimize=False
+        )
+        return target.getvalue()
+    picture = _coloured(grey, table(ramp))
+    if encoding.transparent:
+        picture = picture.convert("RGBA")
+        picture.putalpha(_sticker(grey.size))
+    if encoding.output_format == "png":
+        picture.save(target, "PNG", compress_level=2)
+    else:
+        _lossy(picture, target, encoding)
+    return target.getvalue()
+
+
+def _coloured(grey: Image.Image, palette: bytes) -> Image.Image:
+    picture = grey.copy()
+    picture.putpalette(palette)
+    return picture
+
+
+def _breath(frames: int) -> list[float]:
+    """A light that comes and goes: how far the middle greys are lifted in each frame."""
+    return [46 * (1 - abs(2 * frame / frames - 1)) for frame in range(frames)]
+
+
+def _sticker(size: tuple[int, int]) -> Image.Image:
+    mask = Image.new("L", (size[0] * 2, size[1] * 2))
+    corner = min(size)
+    inset = corner // 32
+    box = (inset, inset, size[0] * 2 - inset, size[1] * 2 - inset)
+    ImageDraw.Draw(mask).rounded_rectangle(box, radius=corner // 8, fill=255)
+    return mask.reduce(2)
+
+
+def _lossy(picture: Image.Image, target: io.BytesIO, encoding: Encoding) -> None:
+    if picture.mode == "P":
+        picture = picture.convert("RGB")
+    # Below 10 and above 95 both codecs only waste: bytes at one end, the picture at the other.
+    quality = min(max(encoding.compression, 10), 95)
+    if encoding.output_format == "jpeg":
+        picture.save(target, "JPEG", quality=quality)
+    else:
+        picture.save(target, "WEBP", quality=quality, method=0)

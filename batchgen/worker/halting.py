@@ -1,0 +1,44 @@
+"""When going on makes no sense, and the one line that says what to do."""
+
+from datetime import datetime, timedelta
+
+from batchgen.core.outcome import Ending, Outcome
+from batchgen.core.remedy import remedy
+from batchgen.worker.plan import Plan
+
+
+def reason(ending: Ending, plan: Plan, offline_s: float, now: datetime) -> str | None:
+    """Why the run must halt after an attempt that ended so, or None."""
+    help_ = remedy(ending.outcome, ending.error_code, ending.http_status)
+    if ending.outcome is Outcome.ACCOUNT_BLOCKED and not ending.blocked_model:
+        return f"the provider refuses the account ({ending.error_code}: {_short(ending)}); {help_}"
+    if ending.outcome is Outcome.STORAGE_FAILED:
+        return f"{_short(ending)}; {help_}"
+    if ending.outcome is Outcome.OFFLINE and offline_s >= plan.offline_s:
+        return f"the provider cannot be reached for {offline_s:.0f} s ({_short(ending)}); {help_}"
+    if ending.outcome is Outcome.RATE_LIMITED and (ending.retry_after_s or 0) > plan.longest_wait_s:
+        return f"the provider asks to wait until {_moment(now, ending.retry_after_s or 0)}; run again then"
+    return None
+
+
+def models_blocked(models: dict[str, str], waiting: int) -> str:
+    """The line for models that the account cannot use."""
+    told = "; ".join(f"{model} ({why})" for model, why in models.items())
+    return f"{waiting:,} jobs wait for models that the account cannot use: {told}; ask for access, or --model and --update"
+
+
+def day_used_up(now: datetime) -> str:
+    """The line for a daily limit that is reached."""
+    tomorrow = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), now.tzinfo)
+    return f"the account's images_per_day are used up; run again after {tomorrow:%Y-%m-%d %H:%M} UTC"
+
+
+def _moment(now: datetime, seconds: float) -> str:
+    try:
+        return f"{now + timedelta(seconds=seconds):%Y-%m-%d %H:%M:%S} UTC"
+    except OverflowError:
+        return f"{seconds:.0f} seconds from now"
+
+
+def _short(ending: Ending) -> str:
+    return (ending.error_message or "no words").strip()

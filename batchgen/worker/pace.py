@@ -1,0 +1,75 @@
+"""How fast attempts may start: the account's limits, and the pauses that the provider asks for.
+
+Each start earns a gap before the next one, as long as the share of a minute that it takes of the tightest limit; so starts
+are spread evenly and a request of n images takes n places. One waiter at a time asks asyncio-throttle, with one start a
+period: its own way, all grants at the start of a window and polling by every waiter, never reaches the API.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from asyncio_throttle import Throttler
+
+_MINUTE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The account's limits; 0 is not known and does not slow."""
+
+    images_per_minute: int = 0
+    requests_per_minute: int = 0
+    tokens_per_minute: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """What one request takes of the limits."""
+
+    images: int
+    tokens: int
+
+
+def gap_s(limits: Limits, weight: Weight) -> float:
+    """Seconds that the next start waits after one of this weight."""
+    shares = (
+        (weight.images, limits.images_per_minute),
+        (1, limits.requests_per_minute),
+        (weight.tokens, limits.tokens_per_minute),
+    )
+    return max((taken * _MINUTE_S / limit for taken, limit in shares if limit), default=0.0)
+
+
+class Pace:
+    """One waiter at a time: `turn` before a start, `started` after it."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._limited = gap_s(limits, Weight(images=1, tokens=1)) > 0
+        self._throttler = Throttler(rate_limit=1, period=0.0)
+        self._paused_until = 0.0
+
+    @property
+    def is_free(self) -> bool:
+        """Whether a start may happen at once and without asking."""
+        return not self._limited and self._paused_until <= time.monotonic()
+
+    async def turn(self) -> None:
+        """Wait until the next start may happen."""
+        if self._limited:
+            await self._throttler.acquire()
+        # Behind the throttler, since a pause may be asked for while it is being waited on.
+        while (left := self._paused_until - time.monotonic()) > 0:
+            await asyncio.sleep(left)
+
+    def started(self, weight: Weight) -> None:
+        """Count a start: the next one waits in proportion to its weight."""
+        gap = gap_s(self._limits, weight)
+        self._throttler.period = gap
+        # The throttler polls; a poll that is long beside the gap would lose places.
+        self._throttler.retry_interval = min(0.05, max(0.001, gap / 200))
+
+    def pause(self, seconds: float) -> None:
+        """Nobody starts for so long."""
+        self._paused_until = max(self._paused_until, time.monotonic() + seconds)

@@ -1,0 +1,261 @@
+"""The pool: a slot, then the pace, then the claim, in that order, until every job in scope is final.
+
+It never holds a job that it cannot start. Halting stops the claiming; what is in flight is being paid for and is let finish.
+"""
+
+import asyncio
+import os
+import re
+import secrets
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from batchgen.artifacts.answers import Desk, Office
+from batchgen.core import pricing
+from batchgen.core.job import State
+from batchgen.core.outcome import Outcome
+from batchgen.core.request import Request
+from batchgen.errors import DatabaseError, Halted
+from batchgen.providers.base import Provider
+from batchgen.store import queue, reports
+from batchgen.store.queue import Lease
+from batchgen.worker import halting
+from batchgen.worker.attempt import Attempt
+from batchgen.worker.events import Observer, Settled
+from batchgen.worker.ledger import Ledger
+from batchgen.worker.pace import Pace, Weight
+from batchgen.worker.plan import Plan, Result
+from batchgen.worker.recovery import Recovery
+from batchgen.worker.scope import Scope
+from batchgen.worker.settle import Settler
+from batchgen.worker.weather import Weather
+
+# Renewed while working; short enough that another machine soon notices a death.
+LEASE_S = 120.0
+_RENEW_S = LEASE_S / 4
+# How often a worker with nothing to do looks at what others are doing.
+_LOOK_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """What a pool works with. `clock` gives aware UTC times."""
+
+    ledger: Ledger
+    provider: Provider
+    office: Office
+    clock: Callable[[], datetime]
+
+
+class Pool:
+    """One worker. `run` it once; `drain` and `abort` are called on its loop."""
+
+    def __init__(self, plan: Plan, doors: Doors, observer: Observer) -> None:
+        self._plan = plan
+        self._ledger = doors.ledger
+        self._provider = doors.provider
+        self._office = doors.office
+        self._clock = doors.clock
+        self._observer = observer
+        self._owner = _worker_name()
+        self._settler = Settler(doors.ledger, plan.policy, doors.clock)
+        self._recovery = Recovery(doors.office, self._settler)
+        self._pace = Pace(plan.limits)
+        self._weather = Weather(plan.policy.backoff_base_s, plan.policy.backoff_cap_s)
+        self._scope = Scope(plan)
+        self._running: dict[asyncio.Task[Settled], Attempt] = {}
+        self._has_turn = False
+        self._stop = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._error: BaseException | None = None
+        self.result = Result()
+
+    @property
+    def in_flight(self) -> int:
+        """How many attempts are out."""
+        return len(self._running)
+
+    def drain(self) -> None:
+        """Claim nothing more; what is in flight is let finish."""
+        self._stop.set()
+        self._wake.set()
+
+    def abort(self) -> None:
+        """Stop waiting for answers: what was sent becomes unknown, what was not goes back."""
+        self.drain()
+        for attempt in self._running.values():
+            attempt.stop_waiting()
+
+    async def run(self) -> Result:
+        """Work until every job in scope is final, or the run halts. Raises Halted where it cannot even begin."""
+        desk = await self._open_desk()
+        try:
+            taken = await self._recovery.sweep()
+            if taken:
+                self._observer.notice(f"took over {taken:,} job{'s' if taken > 1 else ''} of a worker that died")
+            renewing = asyncio.create_task(self._renew())
+            try:
+                await self._dispatch(desk)
+            finally:
+                while self._running:
+                    await asyncio.wait(self._running)
+                renewing.cancel()
+        except DatabaseError as error:
+            raise Halted(str(error)) from error
+        finally:
+            await asyncio.to_thread(desk.close)
+        if self._error is not None:
+            raise self._error
+        await self._explain_leftovers()
+        return self.result
+
+    async def _open_desk(self) -> Desk:
+        try:
+            return await asyncio.to_thread(self._office.open_desk, self._owner)
+        except OSError as error:
+            raise Halted(f"images cannot be stored: {error}; set [storage] root to a folder that can be written") from error
+
+    async def _dispatch(self, desk: Desk) -> None:
+        look_first = True
+        while not self._stop.is_set():
+            self._wake.clear()
+            if len(self._running) >= self._slots() or (self._scope.day_is_used_up and self._running):
+                await self._wake.wait()
+                continue
+            if look_first:
+                # Asked only when a claim found nothing: as long as there is work, the claim itself says so.
+                wait_s = await self._wait_s()
+                if wait_s is None:
+                    return
+                if wait_s > 0:
+                    await self._nap(wait_s)
+                    continue
+            if await self._turn():
+                look_first = not await self._claim(desk)
+
+    def _slots(self) -> int:
+        return 1 if self._weather.is_bad else self._plan.concurrency
+
+    async def _wait_s(self) -> float | None:
+        """Seconds until it is worth trying to claim, or None when nothing is left to wait for."""
+        if self._scope.is_spent:
+            return None
+        if self._scope.day_is_used_up:
+            self._halt(halting.day_used_up(self._clock()))
+            return None
+        wanted = self._scope.filter()
+        due = await self._ledger.read(lambda tx: queue.next_due(tx, wanted))
+        if due is not None:
+            return min(_LOOK_S, max(0.0, (due - self._clock()).total_seconds()))
+        if self._running:
+            return _LOOK_S
+        left = await self._ledger.read(lambda tx: reports.unfinished(tx, self._plan.batches))
+        if self._scope.limit_reached or not left[State.RUNNING]:
+            return None
+        # Somebody else works on them; should that worker die, they are ours.
+        return 0.0 if await self._recovery.sweep() else _LOOK_S
+
+    async def _turn(self) -> bool:
+        """Take a place in the pace, once; False if the run stops or the weather turns meanwhile."""
+        if not self._has_turn and not self._pace.is_free:
+            turn = asyncio.ensure_future(self._pace.turn())
+            stop = asyncio.ensure_future(self._stop.wait())
+            await asyncio.wait({turn, stop}, return_when=asyncio.FIRST_COMPLETED)
+            self._has_turn = turn.done()
+            for future in (turn, stop):
+                future.cancel()
+            return self._has_turn and not self._stop.is_set() and len(self._running) < self._slots()
+        return True
+
+    async def _claim(self, desk: Desk) -> bool:
+        now = self._clock()
+        lease = Lease(self._owner, now + timedelta(seconds=LEASE_S))
+        wanted = self._scope.filter()
+
+        def reserve(request: Request) -> int | None:
+            return pricing.worst_case_micros(request, now.date())
+
+        claim = await self._ledger.write(lambda tx: queue.claim(tx, wanted, lease, now, reserve))
+        if claim is None:
+            return False
+        self._has_turn = False
+        most = pricing.most_usage(claim.request)
+        self._pace.started(Weight(claim.request.images, (most.input_text_tokens or 0) + (most.output_tokens or 0)))
+        self._scope.claimed(claim)
+        attempt = Attempt(claim, self._provider, self._settler, desk)
+        task = asyncio.create_task(attempt.run())
+        self._running[task] = attempt
+        task.add_done_callback(self._done)
+        self._observer.started(claim)
+        return True
+
+    def _done(self, task: asyncio.Task[Settled]) -> None:
+        del self._running[task]
+        self._wake.set()
+        error = task.exception()
+        if error is None:
+            self._observe(task.result())
+            return
+        # The job keeps its lease: the next start settles it from what lies on disk.
+        self._error = Halted(str(error)) if isinstance(error, DatabaseError) else error
+        self.drain()
+
+    def _observe(self, settled: Settled) -> None:
+        self._scope.settled(settled)
+        _count(self.result, settled)
+        self._observer.settled(settled)
+        ending = settled.ending
+        self._pace.pause(self._weather.observe(ending))
+        if ending.outcome is Outcome.RATE_LIMITED:
+            self._pace.pause(ending.retry_after_s or self._plan.policy.backoff_base_s)
+        halt = halting.reason(ending, self._plan, self._weather.offline_s(), self._clock())
+        if halt is not None:
+            self._halt(halt)
+        elif ending.blocked_model:
+            self._observer.notice(f"{settled.claim.request.model} is left out: {ending.error_message}")
+
+    def _halt(self, reason: str) -> None:
+        self.result.halted = self.result.halted or reason
+        self.drain()
+
+    async def _explain_leftovers(self) -> None:
+        blocked = self._scope.blocked_models
+        if blocked and self.result.halted is None:
+            left = await self._ledger.read(lambda tx: reports.unfinished(tx, self._plan.batches))
+            self.result.halted = halting.models_blocked(blocked, left[State.PENDING])
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(_RENEW_S)
+            lease = Lease(self._owner, self._clock() + timedelta(seconds=LEASE_S))
+            try:
+                await self._ledger.write(lambda tx, lease=lease: queue.renew(tx, lease))  # type: ignore[misc]
+            except DatabaseError as error:
+                self._observer.notice(f"leases could not be renewed: {error}")
+
+    async def _nap(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), seconds)
+
+
+def _count(result: Result, settled: Settled) -> None:
+    result.succeeded += settled.state is State.SUCCEEDED
+    result.failed += settled.state is State.FAILED
+    result.images += settled.images
+    result.cost_micros += settled.cost_micros or 0
+    if settled.cost_micros is not None:
+        return
+    if settled.ending.outcome is not Outcome.UNKNOWN:
+        result.unpriced += 1
+        return
+    result.unknown += 1
+    result.unknown_micros += settled.reserved_micros or 0
+
+
+def _worker_name() -> str:
+    """Unlike every other worker's, and telling a person where to look."""
+    host = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())[:40] or "host"
+    return f"{host}-{os.getpid()}-{secrets.token_hex(4)}"
