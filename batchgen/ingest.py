@@ -98,7 +98,9 @@ def submit(database: Database, manifests: Sequence[Manifest], terms: Terms, now:
 def batch_name(name: str, *, simulated: bool) -> str:
     """The name a batch gets; a simulated one says so. Raises WrongUsage for one that cannot be a folder."""
     if not simulated and identity.fold(name).startswith(identity.SANDBOX_PREFIX):
-        raise WrongUsage(f"{name!r}: names that begin with {identity.SANDBOX_PREFIX} belong to the sandbox; give another --name")
+        raise WrongUsage(
+            f"{name!r}: names that begin with {identity.SANDBOX_PREFIX} belong to the sandbox; give another --name"
+        )
     full = identity.SANDBOX_PREFIX + name if simulated else name
     fault = identity.fault(full)
     if fault:
@@ -211,7 +213,15 @@ def _staged_id(number: int, position: int, line: int, custom_id: str) -> dict[st
     """A row that cannot be stored still shows that another one has its id."""
     empty = {"operation": "", "model": "", "request": {}, "metadata": {}, "fingerprint": ""}
     key = identity.fold(custom_id)
-    return {"manifest": number, "position": position, "line": line, "custom_id": custom_id, "custom_id_key": key, "given": True, **empty}
+    return {
+        "manifest": number,
+        "position": position,
+        "line": line,
+        "custom_id": custom_id,
+        "custom_id_key": key,
+        "given": True,
+        **empty,
+    }
 
 
 def _find_repeated(session: Transaction, number: int, reading: _Reading) -> None:

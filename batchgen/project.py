@@ -1,4 +1,4 @@
-"""The composition root: settings become a database, a provider, a storage and a worker. It opens and closes, and has no verbs."""
+"""The composition root: settings become a database, a provider and a worker. It opens and closes, and has no verbs."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence

@@ -225,7 +225,8 @@ def _build(found: Mapping[str, _Given], home: Path, secrets: Secrets) -> Setting
             given = found.get(name, _Given(key.default, _BUILT_IN, home))
             sources.setdefault(name, _BUILT_IN)
             values[key.name] = _resolved(name, _converted(name, given, kinds[key.name]), given.folder)
-        parts[part.name] = type(part.default)(**values)
+        kind: Any = type(part.default)
+        parts[part.name] = kind(**values)
     defaults = {
         name.partition(".")[2]: typed(name.partition(".")[2], given.value) if isinstance(given.value, str) else given.value
         for name, given in found.items()
@@ -266,4 +267,3 @@ def _check_words(settings: Settings) -> None:
 def _secrets(environment: Mapping[str, str], dotenv: Mapping[str, str]) -> Secrets:
     values = {name: (text, ".env") for name, text in dotenv.items() if text}
     return Secrets(values | {name: (text, "environment") for name, text in environment.items() if text})
-

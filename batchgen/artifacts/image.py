@@ -7,12 +7,17 @@ from dataclasses import dataclass
 
 from PIL import Image, UnidentifiedImageError
 
-_FORMATS = {"PNG": ("image/png", "png"), "JPEG": ("image/jpeg", "jpg"), "WEBP": ("image/webp", "webp"), "GIF": ("image/gif", "gif")}
+_FORMATS = {
+    "PNG": ("image/png", "png"),
+    "JPEG": ("image/jpeg", "jpg"),
+    "WEBP": ("image/webp", "webp"),
+    "GIF": ("image/gif", "gif"),
+}
 _SVG = re.compile(rb"\A(\xef\xbb\xbf)?\s*(<\?xml[^>]*\?>\s*)?(<!--.*?-->\s*)*(<!DOCTYPE svg[^>]*>\s*)?<svg[\s>]", re.DOTALL)
 _SVG_HEAD = 4096
 
 
-class NotAnImage(ValueError):  # noqa: N818  (a fact about bytes, told onwards as an invalid reply)
+class NotAnImage(ValueError):
     """The bytes are of no image format that is known here."""
 
 

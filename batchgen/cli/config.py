@@ -31,7 +31,9 @@ def _entries(settings: "Settings") -> list[dict[str, Any]]:
         for key in keys:
             name = f"{table_name}.{key}"
             value = getattr(getattr(settings, table_name), key)
-            found.append({"key": name, "value": masked_url(value) if key.endswith("url") else value, "source": settings.sources[name]})
+            found.append(
+                {"key": name, "value": masked_url(value) if key.endswith("url") else value, "source": settings.sources[name]}
+            )
     found += [
         {"key": f"defaults.{name}", "value": value, "source": settings.sources[f"defaults.{name}"]}
         for name, value in settings.defaults.items()

@@ -8,7 +8,13 @@ from batchgen.cli.console import data, data_json, table
 
 
 @click.command("costs")
-@click.option("--by", type=click.Choice(["batch", "model", "day"]), default="batch", show_default=True, help="What to add up by (days are UTC).")
+@click.option(
+    "--by",
+    type=click.Choice(["batch", "model", "day"]),
+    default="batch",
+    show_default=True,
+    help="What to add up by (days are UTC).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_app
 def costs_command(app: App, by: str, *, as_json: bool) -> None:
@@ -19,7 +25,8 @@ def costs_command(app: App, by: str, *, as_json: bool) -> None:
         found = reports.spent(tx, by)
     if as_json:
         listed = [
-            {by: spent.key, "simulated": spent.simulated, "images": spent.images, **figures.money_data(spent.money)} for spent in found
+            {by: spent.key, "simulated": spent.simulated, "images": spent.images, **figures.money_data(spent.money)}
+            for spent in found
         ]
         data_json({"by": by, "costs": listed})
     elif found:

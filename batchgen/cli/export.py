@@ -1,5 +1,7 @@
 """`batchgen export`."""
 
+import io
+import sys
 from pathlib import Path
 
 import click
@@ -10,7 +12,12 @@ from batchgen.cli.app import App, pass_app
 @click.command("export")
 @click.argument("name")
 @click.option("--format", "kind", type=click.Choice(["csv", "jsonl"]), required=True, help="What to write.")
-@click.option("--to", "path", type=click.Path(path_type=Path, dir_okay=False), help="A file, written whole or not at all.  [default: stdout]")
+@click.option(
+    "--to",
+    "path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A file, written whole or not at all.  [default: stdout]",
+)
 @pass_app
 def export_command(app: App, name: str, kind: str, path: Path | None) -> None:
     """One line a job: what was asked for, the files, what it cost, what went wrong."""
@@ -22,7 +29,10 @@ def export_command(app: App, name: str, kind: str, path: Path | None) -> None:
         batch = batches.named(tx, [name])[0]
         lines = listing.lines(tx, batch)
         if path is None:
-            WRITERS[kind](click.get_text_stream("stdout", encoding="utf-8"), lines, batch.metadata_columns)
+            if isinstance(sys.stdout, io.TextIOWrapper):
+                # What a terminal's or a system's encoding cannot hold must not cost the export.
+                sys.stdout.reconfigure(encoding="utf-8", newline="")
+            WRITERS[kind](sys.stdout, lines, batch.metadata_columns)
             return
         with whole_file(path) as stream:
             WRITERS[kind](stream, lines, batch.metadata_columns)

@@ -83,7 +83,8 @@ def main() -> None:
         # Whoever read our output has had enough (`| head`).
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
-    except Exception as error:  # noqa: BLE001  (no traceback reaches a user)
+    except Exception as error:
+        # No traceback reaches a user.
         code = _unexpected(error)
     sys.exit(code if isinstance(code, int) else 0)
 
@@ -97,6 +98,8 @@ def _unexpected(error: Exception) -> int:
     while where is not None and where.tb_next is not None:
         where = where.tb_next
     place = f"{Path(where.tb_frame.f_code.co_filename).name}:{where.tb_lineno}" if where else "?"
-    text = f"batchgen: an error in the program itself at {place}: {type(error).__name__}: {error}; the ledger keeps what was done"
+    text = (
+        f"batchgen: an error in the program itself at {place}: {type(error).__name__}: {error}; the ledger keeps what was done"
+    )
     Console(Loudness.QUIET).need(text)
     return _UNEXPECTED

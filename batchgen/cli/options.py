@@ -1,9 +1,10 @@
 """Options that several commands share."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -27,21 +28,20 @@ def manifests(*, required: bool) -> Callable[[_Command], _Command]:
     """The files, and what is said about them."""
 
     def decorate(command: _Command) -> _Command:
-        for option in reversed(
-            [
-                click.argument("manifests", nargs=-1, required=required, metavar="MANIFEST..."),
-                click.option("--name", help="Name of the batch, for one manifest; may hold strftime fields, as in daily-%Y-%m-%d."),
-                click.option("--update", is_flag=True, help="Make rows again whose request differs from what the batch holds."),
-                click.option(
-                    "--column",
-                    "columns",
-                    multiple=True,
-                    metavar="FIELD=HEADER",
-                    help="Take a field from a column of another name; FIELD= takes it from no column.",
-                ),
-                click.option("--provider", type=click.Choice(["openai", "sandbox"]), help="Who makes the images."),
-            ]
-        ):
+        added: list[Callable[[_Command], _Command]] = [
+            click.argument("manifests", nargs=-1, required=required, metavar="MANIFEST..."),
+            click.option("--name", help="Name of the batch, for one manifest; may hold strftime fields, as in daily-%Y-%m-%d."),
+            click.option("--update", is_flag=True, help="Make rows again whose request differs from what the batch holds."),
+            click.option(
+                "--column",
+                "columns",
+                multiple=True,
+                metavar="FIELD=HEADER",
+                help="Take a field from a column of another name; FIELD= takes it from no column.",
+            ),
+            click.option("--provider", type=click.Choice(["openai", "sandbox"]), help="Who makes the images."),
+        ]
+        for option in reversed(added):
             command = option(command)
         return command
 
@@ -96,9 +96,13 @@ def manifest_sources(paths: Sequence[str], name: str | None, *, simulated: bool)
         if not path.is_file():
             raise WrongUsage(f"there is no manifest {text}")
         chosen = batch_name(datetime.now().astimezone().strftime(name) if name else path.stem, simulated=simulated)
-        sources.append(Manifest(path, chosen, named=name is not None, open=lambda path=path: path.open("rb")))  # type: ignore[misc]
+        sources.append(Manifest(path, chosen, named=name is not None, open=_opener(path)))
     return sources
 
 
-def _standard_input() -> Any:
-    return click.get_binary_stream("stdin")
+def _opener(path: Path) -> Callable[[], IO[bytes]]:
+    return lambda: path.open("rb")
+
+
+def _standard_input() -> IO[bytes]:
+    return sys.stdin.buffer

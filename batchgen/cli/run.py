@@ -43,7 +43,7 @@ def _work_options(command: _Command) -> _Command:
 @options.request_fields
 @_work_options
 @pass_app
-def run_command(app: App, **given: Any) -> int:
+def run_command(app: App, /, **given: Any) -> int:
     """Submit what is given, then work until every job in scope is final.
 
     The scope is the given manifests and batches; with neither, every real batch.
@@ -58,7 +58,7 @@ def run_command(app: App, **given: Any) -> int:
 @click.option("--provider", type=click.Choice(["openai", "sandbox"]), help="Who makes the images.")
 @_work_options
 @pass_app
-def resume_command(app: App, *, names: Sequence[str], **given: Any) -> int:
+def resume_command(app: App, /, *, names: Sequence[str], **given: Any) -> int:
     """Queue failed jobs again with a clean record, and run.
 
     Without names: of every real batch.

@@ -10,10 +10,14 @@ from batchgen.cli.app import App, pass_app
 
 
 @click.command("sandbox")
-@click.option("--port", type=click.IntRange(0, 65535), default=8090, show_default=True, help="Port on 127.0.0.1; 0 takes a free one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8090, show_default=True, help="Port on 127.0.0.1; 0 takes a free one."
+)
 @click.option("--latency", type=click.FloatRange(0), default=0.0, help="Seconds before each answer.")
 @click.option("--images-per-minute", type=click.IntRange(0), default=0, help="The limit to enforce; 0 is none.")
-@click.option("--faults", default="", metavar="NAME=RATE,...", help="Faults and how often they strike, as in 500=0.05,cut=0.02.")
+@click.option(
+    "--faults", default="", metavar="NAME=RATE,...", help="Faults and how often they strike, as in 500=0.05,cut=0.02."
+)
 @click.option("--log", type=click.Path(path_type=Path, dir_okay=False), help="Append a JSON line a request to this file.")
 @pass_app
 def sandbox_command(app: App, port: int, latency: float, images_per_minute: int, faults: str, log: Path | None) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @options.request_fields
 @click.option("--json", "as_json", is_flag=True, help="Print what became of each manifest as JSON.")
 @pass_app
-def submit_command(app: App, *, provider: str | None, as_json: bool, **given: Any) -> None:
+def submit_command(app: App, /, *, provider: str | None, as_json: bool, **given: Any) -> None:
     """Store manifests as batches, all of them or none, without making anything yet.
 
     A manifest is CSV, TSV or JSONL with a prompt in every row; - is standard input.

@@ -68,9 +68,8 @@ def match(headers: Sequence[str], mapping: Mapping[str, str]) -> Columns:
             findings.append(Finding(field, f"there is no column {header!r} for it; the columns are {', '.join(names)}"))
     mapped = set(taken.values())
     by_word = {name.casefold(): index for index, name in reversed(list(enumerate(names))) if index not in mapped}
-    for word in (*FIELDS, _ALIAS):
-        field = canonical(word)
-        if field is not None and field not in taken and field not in mapping and word in by_word:
+    for field, word in (*((name, name) for name in FIELDS), (CUSTOM_ID, _ALIAS)):
+        if field not in taken and field not in mapping and word in by_word:
             taken[field] = by_word[word]
     used = set(taken.values())
     rest = [(name, index) for index, name in enumerate(names) if name and index not in used]
@@ -96,4 +95,6 @@ def _suspicious(name: str, mapping: Mapping[str, str]) -> Iterable[Finding]:
         return
     meant = near(word, (field for field in (*FIELDS, *NOT_YET) if field not in mapping))
     if meant is not None:
-        yield Finding(name, f"is not a field; if you mean {meant}, write that; if the column is your own, say --column {meant}=")
+        yield Finding(
+            name, f"is not a field; if you mean {meant}, write that; if the column is your own, say --column {meant}="
+        )

@@ -13,7 +13,9 @@ import msgspec
 from batchgen.core.request import Value
 
 MOST_CHARACTERS = 120
-MOST_BYTES = 200  # a file name may have 255 bytes on most systems; the rest is for `~10.webp` and what is added while it is written
+MOST_BYTES = (
+    200  # a file name may have 255 bytes on most systems; the rest is for `~10.webp` and what is added while it is written
+)
 _PUNCTUATION = frozenset(" ._-+@()")
 _ASCII_NAME = re.compile(r"[A-Za-z0-9 ._\-+@()]*", re.ASCII)
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE | re.ASCII)

@@ -41,7 +41,7 @@ def _row(number: int, text: str, by_keys: Any) -> Row:
         return _refused(number, f"is not JSON that can be used: {error}")
     if not isinstance(value, dict):
         return _refused(number, 'must be an object in braces, like {"prompt": "a red bicycle"}')
-    if _BATCH_KEYS <= value.keys() or isinstance(value.get("body"), dict):
+    if value.keys() >= _BATCH_KEYS or isinstance(value.get("body"), dict):
         return _batch_row(number, value)
     columns: fields.Columns = by_keys(tuple(value))
     keys = list(value)
@@ -66,9 +66,7 @@ def _batch_row(number: int, value: dict[str, Any]) -> Row:
         findings.append(Finding("method", f"{value['method']}: must be POST"))
     if value.get("url", GENERATIONS_URL) != GENERATIONS_URL:
         findings.append(Finding("url", f"{value['url']}: only {GENERATIONS_URL} is supported"))
-    for key in body:
-        if key not in fields.REQUEST_FIELDS:
-            findings.append(Finding(key, _unknown_in_body(key)))
+    findings += [Finding(key, _unknown_in_body(key)) for key in body if key not in fields.REQUEST_FIELDS]
     cells = {key: cell for key, cell in body.items() if key in fields.REQUEST_FIELDS and not isinstance(cell, list | dict)}
     findings += [Finding(key, "must not be nested") for key in body if key in fields.REQUEST_FIELDS and key not in cells]
     cells[CUSTOM_ID] = value.get(CUSTOM_ID)

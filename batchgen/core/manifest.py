@@ -41,7 +41,7 @@ class Row:
         return None if given is None else str(given)
 
 
-class Unreadable(Exception):  # noqa: N818  (it is raised where reading stops, and told as a Problem)
+class Unreadable(Exception):
     """Reading cannot go on after this line; `line` counts from 1."""
 
     def __init__(self, line: int, message: str) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from batchgen.core.usage import Usage
+from batchgen.core.usage import NOTHING_SAID, Usage
 
 
 class Outcome(StrEnum):
@@ -32,6 +32,6 @@ class Ending:
     error_code: str | None = None
     error_message: str | None = None
     request_id: str | None = None
-    usage: Usage = Usage()
+    usage: Usage = NOTHING_SAID
     retry_after_s: float | None = None
     blocked_model: bool = False

@@ -34,7 +34,11 @@ class Rates:
 
 
 def _rates(text_in: str, image_in: str, image_out: str, *, source: str, text_out: str = "") -> tuple[Rates, ...]:
-    return (Rates(date(2025, 4, 1), Decimal(text_in), Decimal(image_in), Decimal(image_out), Decimal(text_out or image_out), source),)
+    return (
+        Rates(
+            date(2025, 4, 1), Decimal(text_in), Decimal(image_in), Decimal(image_out), Decimal(text_out or image_out), source
+        ),
+    )
 
 
 _PAGE = "vendor's price page, August 2026"

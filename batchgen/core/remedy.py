@@ -3,14 +3,14 @@
 from batchgen.core.outcome import Outcome
 
 _BY_CODE = {
-    "moderation_blocked": "the provider's safety system refused the prompt or its picture; change the prompt and submit with --update",
+    "moderation_blocked": "the provider's safety system refused the prompt or its picture; change it and submit with --update",
     "content_policy_violation": "the provider's safety system refused the prompt; change it and submit with --update",
     "invalid_api_key": "check the key: `batchgen config` says which variable it is read from",
     "insufficient_quota": "the account has no credit left; add some, then run again",
     "credit_balance_exhausted": "the account has no credit left; add some, then run again",
     "organization_spend_limit_exceeded": "the organization's spending limit is reached; raise it, then run again",
     "project_spend_limit_exceeded": "the project's spending limit is reached; raise it, then run again",
-    "organization_usage_limit_exceeded": "the organization's usage limit is reached; raise it or wait for the new month, then run again",
+    "organization_usage_limit_exceeded": "the organization's usage limit is reached; raise it, then run again",
     "billing_hard_limit_reached": "the account's billing limit is reached; raise it, then run again",
     "billing_not_active": "billing is not active for this account; activate it, then run again",
     "model_not_found": "the account cannot use this model; name another one with --model and --update, or ask for access",

@@ -11,3 +11,6 @@ class Usage:
     input_image_tokens: int | None = None
     output_tokens: int | None = None
     output_text_tokens: int | None = None  # the part of output_tokens that is text, where told
+
+
+NOTHING_SAID = Usage()

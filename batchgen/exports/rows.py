@@ -42,7 +42,8 @@ def write_jsonl(stream: IO[str], lines: Iterable[Line], metadata: Sequence[str])
         stream.write("\n")
 
 
-WRITERS: dict[str, Callable[[IO[str], Iterable[Line], Sequence[str]], None]] = {"csv": write_csv, "jsonl": write_jsonl}
+Writer = Callable[[IO[str], Iterable[Line], Sequence[str]], None]
+WRITERS: dict[str, Writer] = {"csv": write_csv, "jsonl": write_jsonl}
 
 
 def _values(line: Line) -> dict[str, Any]:

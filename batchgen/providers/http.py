@@ -1,6 +1,5 @@
 """One POST, and the moment from which it may be billed. Nothing here tries twice and nothing follows a redirect."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from ssl import SSLError
@@ -21,7 +20,7 @@ class HttpReply:
     body: bytes
 
 
-class NoReply(Exception):  # noqa: N818  (the ordinary fate of a request, told onwards as an Answer)
+class NoReply(Exception):
     """No complete message came back. `sent`: the body had begun to go. `reached`: there was a server at all."""
 
     def __init__(self, words: str, *, sent: bool, reached: bool) -> None:
@@ -61,10 +60,12 @@ class Http:
         sending = _Sending(body, on_sent)
         fixed = {"Content-Type": "application/json", "Content-Length": str(len(body)), "Accept-Encoding": "identity"}
         try:
-            async with self._session.post(url, data=sending.parts(), headers={**headers, **fixed}, allow_redirects=False) as reply:
+            async with self._session.post(
+                url, data=sending.parts(), headers={**headers, **fixed}, allow_redirects=False
+            ) as reply:
                 content = await _read(reply, most_bytes)
                 return HttpReply(reply.status, {name.lower(): value for name, value in reply.headers.items()}, content)
-        except (aiohttp.ClientError, asyncio.TimeoutError, SSLError, OSError) as error:
+        except (aiohttp.ClientError, TimeoutError, SSLError, OSError) as error:
             if sending.failure is not None:
                 raise sending.failure from error
             unreached = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
@@ -103,6 +104,6 @@ async def _read(reply: aiohttp.ClientResponse, most_bytes: int) -> bytes:
 
 
 def _words(error: BaseException) -> str:
-    if isinstance(error, asyncio.TimeoutError):
+    if isinstance(error, TimeoutError):
         return "no answer in time"
     return str(error) or type(error).__name__

@@ -71,10 +71,8 @@ class OpenAI:
         return Answer(refusals.ending(refusal, reply.headers, now))
 
     def _without_reply(self, error: NoReply) -> Ending:
-        if error.sent:
-            outcome = Outcome.UNKNOWN
-        else:
-            outcome = Outcome.UNAVAILABLE if error.reached else Outcome.OFFLINE
+        unsent = Outcome.UNAVAILABLE if error.reached else Outcome.OFFLINE
+        outcome = Outcome.UNKNOWN if error.sent else unsent
         words = self._without_key(str(error).encode()).decode()
         return Ending(outcome, error_code="no_reply" if error.sent else "not_sent", error_message=words)
 

@@ -93,7 +93,9 @@ def _parse(url: str) -> URL:
         # psycopg is the one driver that is shipped and tested.
         return parsed.set(drivername="postgresql+psycopg")
     if backend != "sqlite":
-        raise DatabaseError(f"{backend} is not a database this program can use; write sqlite:///FILE or postgresql://USER@HOST/NAME")
+        raise DatabaseError(
+            f"{backend} is not a database this program can use; write sqlite:///FILE or postgresql://USER@HOST/NAME"
+        )
     if parsed.database in (None, "", ":memory:"):
         raise DatabaseError("a database in memory forgets what was paid for; write sqlite:///FILE")
     return parsed

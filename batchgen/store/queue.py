@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, insert, literal, or_, select, update
 
 from batchgen.core.job import FINAL, State
 from batchgen.core.outcome import Ending, Outcome
@@ -124,7 +124,7 @@ def finish(tx: Connection, job_id: int, attempt: int, closing: Closing, now: dat
     state: Any = next_state.value
     if next_state is not State.SUCCEEDED:
         state = case((jobs.c.cancel_requested, State.CANCELLED.value), else_=state)
-    final = or_(jobs.c.cancel_requested, next_state in FINAL)
+    final = or_(jobs.c.cancel_requested, literal(next_state in FINAL))
     moved = tx.execute(
         update(jobs)
         .where(jobs.c.id == job_id, _may_finish(job_id, attempt, with_images=bool(closing.artifacts)))
@@ -149,7 +149,11 @@ def finish(tx: Connection, job_id: int, attempt: int, closing: Closing, now: dat
 
 def renew(tx: Connection, lease: Lease) -> None:
     """Push the end of everything this worker holds."""
-    tx.execute(update(jobs).where(jobs.c.state == State.RUNNING, jobs.c.lease_owner == lease.owner).values(lease_expires_at=lease.expires_at))
+    tx.execute(
+        update(jobs)
+        .where(jobs.c.state == State.RUNNING, jobs.c.lease_owner == lease.owner)
+        .values(lease_expires_at=lease.expires_at)
+    )
 
 
 def held_by(tx: Connection, owner: str) -> list[Opened]:

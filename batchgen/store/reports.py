@@ -124,7 +124,7 @@ def failures(tx: Connection, batch: Batch, examples: int) -> list[Failure]:
     mine = and_(jobs.c.batch_id == batch.id, jobs.c.state == State.FAILED)
     cause = (attempts.c.outcome, attempts.c.error_code)
     grouped = (
-        select(*cause, func.min(attempts.c.error_message).label("message"), func.count().label("count"))
+        select(*cause, func.min(attempts.c.error_message).label("message"), func.count().label("jobs"))
         .select_from(jobs.join(attempts, last))
         .where(mine)
         .group_by(*cause)
@@ -141,7 +141,7 @@ def failures(tx: Connection, batch: Batch, examples: int) -> list[Failure]:
             .limit(examples)
         )
         ids = tuple(tx.execute(named).scalars())
-        found.append(Failure(Outcome(row.outcome), row.error_code, row.message, row.count, ids))
+        found.append(Failure(Outcome(row.outcome), row.error_code, row.message, row.jobs, ids))
     return found
 
 

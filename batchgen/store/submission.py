@@ -116,7 +116,9 @@ def repeated(tx: Connection, manifest: int) -> tuple[int, list[Repeated]]:
         select(
             _staged.c.line,
             _staged.c.custom_id,
-            func.first_value(_staged.c.line).over(partition_by=_staged.c.custom_id_key, order_by=_staged.c.position).label("first"),
+            func.first_value(_staged.c.line)
+            .over(partition_by=_staged.c.custom_id_key, order_by=_staged.c.position)
+            .label("first"),
             func.row_number().over(partition_by=_staged.c.custom_id_key, order_by=_staged.c.position).label("n"),
         )
         .where(_staged.c.manifest == manifest)
@@ -211,4 +213,4 @@ def _refresh(tx: Connection, manifest: int, batch: Batch) -> None:
 def _listed(tx: Connection, query: Select[tuple[str]]) -> Listed:
     count = tx.execute(select(func.count()).select_from(query.subquery())).scalar_one()
     first = tx.execute(query.order_by(jobs.c.position).limit(MOST_LISTED)).scalars().all() if count else []
-    return Listed(count, tuple(first))
+    return Listed(count, tuple(str(name) for name in first))

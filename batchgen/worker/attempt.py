@@ -51,5 +51,7 @@ class Attempt:
 
     def _stopped(self) -> Ending:
         if self._sent:
-            return Ending(Outcome.UNKNOWN, error_code="stopped", error_message="stopped before the answer came; it may have been billed")
+            return Ending(
+                Outcome.UNKNOWN, error_code="stopped", error_message="stopped before the answer came; it may have been billed"
+            )
         return Ending(Outcome.RELEASED, error_code="stopped", error_message="stopped before it was sent")

@@ -9,7 +9,7 @@ import asyncio
 import time
 from dataclasses import dataclass
 
-from asyncio_throttle import Throttler
+from asyncio_throttle.throttler import Throttler
 
 _MINUTE_S = 60.0
 
@@ -60,7 +60,7 @@ class Pace:
         if self._limited:
             await self._throttler.acquire()
         # Behind the throttler, since a pause may be asked for while it is being waited on.
-        while (left := self._paused_until - time.monotonic()) > 0:
+        while (left := self._paused_until - time.monotonic()) > 0:  # noqa: ASYNC110  (a pause may grow meanwhile)
             await asyncio.sleep(left)
 
     def started(self, weight: Weight) -> None:

@@ -59,7 +59,9 @@ class Settler:
         if await asyncio.to_thread(desk.is_whole, record):
             await self._bring_home(attempt, ending, record, desk)
             return
-        lost = replace(ending, outcome=Outcome.UNKNOWN, error_code="lost_answer", error_message="the worker died while storing the answer")
+        lost = replace(
+            ending, outcome=Outcome.UNKNOWN, error_code="lost_answer", error_message="the worker died while storing the answer"
+        )
         await self._close(attempt, lost, None)
         await asyncio.to_thread(desk.discard, record)
 

@@ -61,9 +61,7 @@ def _jobs() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_jobs"),
         sa.ForeignKeyConstraint(["batch_id"], ["batches.id"], name="fk_jobs_batch_id"),
         sa.UniqueConstraint("batch_id", "custom_id_key", name="uq_jobs_batch_id_custom_id_key"),
-        sa.CheckConstraint(
-            "state IN ('pending', 'running', 'succeeded', 'failed', 'cancelled')", name=op.f("ck_jobs_state")
-        ),
+        sa.CheckConstraint("state IN ('pending', 'running', 'succeeded', 'failed', 'cancelled')", name=op.f("ck_jobs_state")),
         sa.CheckConstraint("(state = 'running') = (lease_owner IS NOT NULL)", name=op.f("ck_jobs_running_iff_leased")),
         sa.CheckConstraint("(lease_owner IS NULL) = (lease_expires_at IS NULL)", name=op.f("ck_jobs_lease_has_an_end")),
         sa.CheckConstraint(
@@ -72,9 +70,7 @@ def _jobs() -> None:
         ),
     )
     pending, running = sa.text("state = 'pending'"), sa.text("state = 'running'")
-    op.create_index(
-        "ix_jobs_claim", "jobs", ["batch_id", "available_at", "id"], sqlite_where=pending, postgresql_where=pending
-    )
+    op.create_index("ix_jobs_claim", "jobs", ["batch_id", "available_at", "id"], sqlite_where=pending, postgresql_where=pending)
     op.create_index("ix_jobs_reclaim", "jobs", ["lease_expires_at"], sqlite_where=running, postgresql_where=running)
     op.create_index("ix_jobs_batch_state", "jobs", ["batch_id", "state", "position"])
     op.create_index("ix_jobs_batch_position", "jobs", ["batch_id", "position"])

@@ -10,12 +10,13 @@ from batchgen.providers.sandbox.refusals import Refusal, no_key, no_url, wrong_k
 
 REFUSED_KEY = "sk-invalid"
 
-_ID, _BEGUN = "request_id", "begun"
+_ID = web.RequestKey("request_id", str)
+_BEGUN = web.RequestKey("begun", float)
 
 
 def request_id_of(request: web.Request) -> str:
     """The number that the answer carries as x-request-id."""
-    return str(request[_ID])
+    return request[_ID]
 
 
 def authorise(request: web.Request) -> None:
@@ -40,7 +41,8 @@ def refuse(refusal: Refusal, headers: dict[str, str] | None = None) -> web.Respo
 @web.middleware
 async def shape_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Number the request, and give refusals and the server's own errors (no such path, wrong method) the vendor's shape."""
-    request[_ID], request[_BEGUN] = f"req_{secrets.token_hex(16)}", time.monotonic()
+    request[_ID] = f"req_{secrets.token_hex(16)}"
+    request[_BEGUN] = time.monotonic()
     try:
         return await handler(request)
     except Refusal as refusal:

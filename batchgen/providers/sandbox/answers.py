@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 import pybase64
 
-from batchgen.core.outcome import Usage
 from batchgen.core.pricing import PROMPT_OVERHEAD_TOKENS, cost_micros, output_tokens
+from batchgen.core.usage import Usage
 from batchgen.providers.sandbox.checks import Wanted
 from batchgen.providers.sandbox.picture import Encoding, draw
 
-# The vendor has not published what gpt-image-2.6 uses. The figures here are the sandbox's own, after a third party's measurements:
+# What gpt-image-2.6 uses is not published. The figures here are the sandbox's own, after what a third party measured:
 # four times the tokens of 2.5 for low and medium, the same for the others.
 _LIKE_25 = "gpt-image-2.5-flare"
 _TIMES_25 = {"low": 4, "medium": 4}

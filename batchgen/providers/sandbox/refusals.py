@@ -10,7 +10,7 @@ _INVALID = "invalid_request_error"
 
 
 @dataclass(eq=False)  # not frozen: Python itself writes to an exception that is raised
-class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a failure of the program
+class Refusal(Exception):
     """One error answer. `param` and `code` may be null, as at the vendor."""
 
     status: int

@@ -46,8 +46,11 @@ def _coloured(grey: Image.Image, palette: bytes) -> Image.Image:
 
 
 def _breath(frames: int) -> list[float]:
-    """A light that comes and goes: how far the middle greys are lifted in each frame."""
-    return [46 * (1 - abs(2 * frame / frames - 1)) for frame in range(frames)]
+    """A light that comes and goes: how far the middle greys are lifted in each frame.
+
+    The quarter keeps neighbours different, since Pillow would merge two equal frames into one.
+    """
+    return [46 * (1 - abs(2 * (frame + 0.25) / frames - 1)) for frame in range(frames)]
 
 
 def _sticker(size: tuple[int, int]) -> Image.Image:

@@ -1,0 +1,40 @@
+# Needs only Python 3.11 or newer and make: every target makes .venv and installs what it needs.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TESTS ?= tests
+
+.PHONY: demo test check clean
+
+# The bundled manifest on the built-in sandbox: no key, no cost.
+demo: $(VENV)/.base
+	$(BIN)/batchgen run jobs/quickstart.csv --provider sandbox
+	@echo "The images are in $(CURDIR)/images/sandbox-quickstart"
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest -n 2 $(TESTS)
+
+# Linters, types and the layer law.
+check: $(VENV)/.check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf $(VENV)
+
+$(VENV)/.base: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "batchgen needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.base
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@touch $@
+
+$(VENV)/.check: $(VENV)/.base
+	$(BIN)/python -m pip install --quiet --editable '.[check]'
+	@touch $@

@@ -1,0 +1,131 @@
+"""What the vendor refuses is refused in its shape, with its codes."""
+
+import io
+
+import pytest
+
+JSON = {"Authorization": "Bearer sk-test-key", "Content-Type": "application/json"}
+
+REFUSED = [
+    ({"prompt": ""}, 400, "missing_required_parameter", "prompt"),
+    ({"prompt": None}, 400, "missing_required_parameter", "prompt"),
+    ({"prompt": "x" * 32_001}, 400, "string_above_max_length", "prompt"),
+    ({"prompt": 7}, 400, "invalid_type", "prompt"),
+    ({"model": None}, 400, "missing_required_parameter", "model"),
+    ({"model": "gpt-picture-9"}, 404, "model_not_found", "model"),
+    ({"model": "dall-e-3"}, 404, "model_not_found", "model"),
+    ({"response_format": "b64_json"}, 400, "unknown_parameter", "response_format"),
+    ({"style": "vivid"}, 400, "unknown_parameter", "style"),
+    ({"negative_prompt": "rain"}, 400, "unknown_parameter", "negative_prompt"),
+    ({"seed": 1}, 400, "unknown_parameter", "seed"),
+    ({"quality": "standard"}, 400, "invalid_value", "quality"),
+    ({"quality": "max"}, 400, "invalid_value", "quality"),
+    ({"output_format": "gif"}, 400, "invalid_value", "output_format"),
+    ({"size": "512x512"}, 400, "invalid_value", "size"),
+    ({"size": "1920x1080"}, 400, "invalid_value", "size"),
+    ({"n": 11}, 400, "invalid_value", "n"),
+    ({"n": "2"}, 400, "invalid_type", "n"),
+    ({"n": True}, 400, "invalid_type", "n"),
+    ({"background": "transparent", "output_format": "jpeg"}, 400, "invalid_value", "background"),
+    ({"output_compression": 50}, 400, "invalid_value", "output_compression"),
+    ({"stream": True}, 400, "invalid_value", "stream"),
+    ({"svg": {}}, 400, "invalid_value", "svg"),
+    ({"prompt": "a cat [moderation]"}, 400, "moderation_blocked", None),
+]
+
+
+@pytest.mark.parametrize(("fields", "status", "code", "param"), REFUSED, ids=lambda value: str(value)[:30])
+def test_bad_requests_are_named(serve, fields, status, code, param):
+    """Each refusal says which field and which code, and is numbered like an answer."""
+
+    async def scenario(client):
+        reply = await client.generate(**{"prompt": "A cat", **fields})
+        assert (reply.status, reply.error["code"], reply.error["param"]) == (status, code, param)
+        assert reply.headers["x-request-id"].startswith("req_")
+        assert reply.headers["x-batchgen-sandbox"] == "1"
+
+    serve(scenario)
+
+
+def test_a_bad_word_gets_the_list_of_good_ones(serve):
+    """The words of the vendor: what was wrong, and every value that would be right for this model."""
+
+    async def scenario(client):
+        error = (await client.generate(quality="standard")).error
+        assert error["message"] == "Invalid value: 'standard'. Supported values are: 'low', 'medium', 'high', and 'auto'."
+        assert error["type"] == "invalid_request_error"
+
+    serve(scenario)
+
+
+def test_moderation_tells_its_stage(serve):
+    """The marker in a prompt rehearses the safety system, details included."""
+
+    async def scenario(client):
+        error = (await client.generate("a [moderation] cat")).error
+        assert error["type"] == "image_generation_user_error"
+        assert error["moderation_details"]["moderation_stage"] == "input"
+
+    serve(scenario)
+
+
+@pytest.mark.parametrize(
+    ("data", "headers", "code"),
+    [
+        (b"{", JSON, None),
+        (b"\xff", JSON, None),
+        (b'{"prompt": "\\ud800"}', JSON, None),
+        (b"[]", JSON, "invalid_type"),
+        (b"{}", {**JSON, "Content-Type": "text/plain"}, "unsupported_content_type"),
+    ],
+)
+def test_bodies_that_are_no_json_object(serve, data, headers, code):
+    """Whatever is sent as a body, the answer is a 400 of the vendor's shape."""
+
+    async def scenario(client):
+        reply = await client.send("POST", "/images/generations", data=data, headers=headers)
+        assert (reply.status, reply.error["code"], reply.error["type"]) == (400, code, "invalid_request_error")
+
+    serve(scenario)
+
+
+def test_a_body_beyond_measure(serve):
+    """An enormous body is refused and not read to its end."""
+
+    async def scenario(client):
+        reply = await client.send("POST", "/images/generations", data=io.BytesIO(b" " * (5 * 2**20)), headers=JSON)
+        assert (reply.status, reply.error["type"]) == (413, "invalid_request_error")
+
+    serve(scenario)
+
+
+@pytest.mark.parametrize("header", [None, "Basic abc", "Bearer ", "Bearer sk-invalid"])
+@pytest.mark.parametrize(("method", "path"), [("POST", "/images/generations"), ("GET", "/models")])
+def test_a_key_is_needed(serve, header, method, path):
+    """No key, or the one that is always refused: 401, and no word of the key in the answer."""
+
+    async def scenario(client):
+        reply = await client.send(method, path, headers={"Authorization": header} if header else {})
+        assert (reply.status, reply.error["code"]) == (401, "invalid_api_key")
+        assert b"sk-invalid" not in reply.raw
+
+    serve(scenario)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("POST", "/images/variations", 410),
+        ("POST", "/images/edits", 404),
+        ("GET", "/nothing", 404),
+        ("GET", "/images/generations", 405),
+    ],
+)
+def test_other_paths(serve, method, path, status):
+    """Paths that do nothing answer in the vendor's shape too."""
+
+    async def scenario(client):
+        reply = await client.send(method, path)
+        assert (reply.status, reply.error["type"]) == (status, "invalid_request_error")
+
+    serve(scenario)
