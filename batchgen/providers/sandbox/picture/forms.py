@@ -127,7 +127,7 @@ def _tile(canvas: Canvas, dice: random.Random, place: tuple[float, float, float]
 
 def _planet(canvas: Canvas, dice: random.Random, centre: Point, radius: float) -> None:
     """A ball shaded by discs that shrink toward the light."""
-    steps = 26
+    steps = 64
     turn = dice.uniform(math.pi * 1.1, math.pi * 1.9)
     for step in range(steps):
         part = step / steps

@@ -8,7 +8,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFont
 MARK = "SANDBOX"
 _MOST_LINES = 3
 # More than this never fits on the lines, and a prompt may have 32,000 characters.
-_MOST_CHARACTERS = 400
+_MOST_CHARACTERS = 600
 
 
 @lru_cache(maxsize=32)
