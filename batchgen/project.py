@@ -1,4 +1,7 @@
-"""The composition root: settings become a database, a provider and a worker. It opens and closes, and has no verbs."""
+"""The composition root: settings become a database, a provider and a worker. It opens and closes, and has no verbs.
+
+What only a run needs is imported where a run is put together: `status` and `export` do not wait for an HTTP client.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -6,27 +9,25 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, time
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from batchgen.artifacts.answers import Office
-from batchgen.core.assembly import BUILT_IN
 from batchgen.core.request import Value
-from batchgen.core.retry import Policy
 from batchgen.errors import WrongUsage
-from batchgen.ingest import Terms
-from batchgen.providers.base import Provider
-from batchgen.providers.openai import OFFICIAL_HOST, OpenAI
-from batchgen.providers.sandbox import SandboxOptions, parse_faults
-from batchgen.providers.simulated import Simulated
 from batchgen.settings import Settings
 from batchgen.store import migrate, reports
-from batchgen.store.batches import Batch
 from batchgen.store.engine import Database
-from batchgen.worker.events import Observer
-from batchgen.worker.ledger import Ledger
-from batchgen.worker.pace import Limits
-from batchgen.worker.plan import Plan
-from batchgen.worker.pool import Doors, Pool
+
+if TYPE_CHECKING:
+    from batchgen.ingest import Terms
+    from batchgen.providers.base import Provider
+    from batchgen.store.batches import Batch
+    from batchgen.worker.events import Observer
+    from batchgen.worker.plan import Plan
+    from batchgen.worker.pool import Pool
+
+# Where the vendor's own dates of shutdown hold.
+_OFFICIAL_HOST = "api.openai.com"
 
 
 def utc_now() -> datetime:
@@ -54,14 +55,17 @@ class Project:
         """Whether the settings name the sandbox."""
         return self.settings.provider.name == "sandbox"
 
-    def terms(self, fields: Mapping[str, Value], columns: Mapping[str, str], *, update: bool) -> Terms:
+    def terms(self, fields: Mapping[str, Value], columns: Mapping[str, str], *, update: bool) -> "Terms":
         """How rows become requests: `fields` are options, laid over the settings' defaults and the built-in ones."""
+        from batchgen.core.assembly import BUILT_IN
+        from batchgen.ingest import Terms
+
         host = urlsplit(self.settings.provider.base_url).hostname
         return Terms(
             defaults={**BUILT_IN, **self.settings.defaults, **fields},
             columns=columns,
             simulated=self.on_sandbox,
-            official=not self.on_sandbox and host == OFFICIAL_HOST,
+            official=not self.on_sandbox and host == _OFFICIAL_HOST,
             day=utc_now().date(),
             update=update,
         )
@@ -75,8 +79,12 @@ class Project:
                 "to try everything without a key and for nothing, add --provider sandbox"
             )
 
-    def plan(self, batches: Sequence[Batch], limit: int | None) -> Plan:
+    def plan(self, batches: "Sequence[Batch]", limit: int | None) -> "Plan":
         """How to work on these batches."""
+        from batchgen.core.retry import Policy
+        from batchgen.worker.pace import Limits
+        from batchgen.worker.plan import Plan
+
         limits, retry = self.settings.limits, self.settings.retry
         simulated = bool(batches) and batches[0].simulated
         return Plan(
@@ -91,8 +99,12 @@ class Project:
         )
 
     @asynccontextmanager
-    async def pool(self, plan: Plan, observer: Observer, *, simulated: bool) -> AsyncIterator[Pool]:
+    async def pool(self, plan: "Plan", observer: "Observer", *, simulated: bool) -> "AsyncIterator[Pool]":
         """A worker with its provider, opened and closed."""
+        from batchgen.artifacts.answers import Office
+        from batchgen.worker.ledger import Ledger
+        from batchgen.worker.pool import Doors, Pool
+
         provider = self._provider(simulated=simulated)
         ledger = Ledger(self.database)
         await provider.open()
@@ -102,7 +114,11 @@ class Project:
             await provider.close()
             await asyncio.to_thread(ledger.close)
 
-    def _provider(self, *, simulated: bool) -> Provider:
+    def _provider(self, *, simulated: bool) -> "Provider":
+        from batchgen.providers.openai import OpenAI
+        from batchgen.providers.sandbox import SandboxOptions, parse_faults
+        from batchgen.providers.simulated import Simulated
+
         settings = self.settings.provider
         if not simulated:
             key = self.settings.secrets.reveal(settings.api_key_env)

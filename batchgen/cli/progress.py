@@ -28,6 +28,8 @@ class Watcher(Protocol):
 
     def notice(self, text: str) -> None: ...
 
+    def alarm(self, text: str) -> None: ...
+
 
 @contextmanager
 def watch(console: Console, total: int) -> Iterator[Watcher]:
@@ -82,6 +84,9 @@ class _Lines:
             self._console.tell(f"{self._counts.done:,} of {self._counts.total:,}: {self._counts.text()}")
 
     def notice(self, text: str) -> None:
+        self._console.tell(text)
+
+    def alarm(self, text: str) -> None:
         self._console.need(text)
 
 
@@ -120,6 +125,8 @@ class _Bar:
 
     def notice(self, text: str) -> None:
         self._progress.console.print(visible(text))
+
+    alarm = notice
 
 
 def _told(settled: "Settled") -> str:

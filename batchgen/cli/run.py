@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-_FAILED, _HALTED = 1, 3
+_FAILED = 1
+_SIGNALLED = 128
 
 
 def _work_options(command: _Command) -> _Command:
@@ -90,7 +91,12 @@ def _run(app: App, given: dict[str, Any], *, requeue: bool) -> int:
             _requeue(app.console, project, scope, given)
         result, stopped_by = _work(app.console, project, scope, given["limit"])
         _report(app.console, project, scope, result, as_json=given["as_json"])
-        return _exit_code(project, scope, result, stopped_by)
+        failed = _tell_failures(app.console, project, scope, result)
+        if stopped_by is not None:
+            return _SIGNALLED + stopped_by
+        if result.halted is not None:
+            raise Halted(f"halted: {result.halted}")
+        return _FAILED if failed else 0
 
 
 def _scope(app: App, project: "Project", given: dict[str, Any]) -> _Scope:
@@ -138,7 +144,7 @@ def _work(console: Console, project: "Project", scope: _Scope, limit: int | None
     async def work() -> "tuple[Result, int | None]":
         with progress.watch(console, total) as watcher:
             async with project.pool(plan, watcher, simulated=scope.simulated) as pool:
-                stopping = _Stopping(console, pool)
+                stopping = _Stopping(watcher, pool)
                 stopping.listen()
                 return await pool.run(), stopping.signal
 
@@ -148,9 +154,9 @@ def _work(console: Console, project: "Project", scope: _Scope, limit: int | None
 class _Stopping:
     """The first signal drains, the second one stops waiting."""
 
-    def __init__(self, console: Console, pool: "Pool") -> None:
+    def __init__(self, watcher: progress.Watcher, pool: "Pool") -> None:
         self.signal: int | None = None
-        self._console = console
+        self._watcher = watcher
         self._pool = pool
 
     def listen(self) -> None:
@@ -170,7 +176,7 @@ class _Stopping:
         if self.signal is None:
             self.signal = number
             self._pool.drain()
-            self._console.need(f"stopping: waiting for {self._pool.in_flight} requests in flight; once more to stop at once")
+            self._watcher.alarm(f"stopping: waiting for {self._pool.in_flight} requests in flight; once more to stop at once")
         else:
             self._pool.abort()
 
@@ -197,15 +203,20 @@ def _report(console: Console, project: "Project", scope: _Scope, result: "Result
             console.tell(f"images: {project.root / summary.batch.name}")
 
 
-def _exit_code(project: "Project", scope: _Scope, result: "Result", stopped_by: int | None) -> int:
+def _tell_failures(console: Console, project: "Project", scope: _Scope, result: "Result") -> bool:
+    """Say which batches have failed jobs that this run answers for, and whether there are any.
+
+    A run of named batches answers for all their failures, a bare one for its own.
+    """
     from batchgen.store import reports
 
-    if stopped_by is not None:
-        return 128 + stopped_by
-    if result.halted is not None:
-        raise Halted(f"halted: {result.halted}")
-    failed = result.failed
-    if scope.named:
-        with project.database.read() as tx:
-            failed = reports.failed(tx, [batch.id for batch in scope.batches])
-    return _FAILED if failed else 0
+    with project.database.read() as tx:
+        failed = {batch.name: reports.failed(tx, [batch.id]) for batch in scope.batches}
+    count = sum(failed.values()) if scope.named else result.failed
+    if not count:
+        return False
+    earlier = count - result.failed
+    names = [name for name, jobs in failed.items() if jobs]
+    told = f"{result.failed:,} failed in this run" + (f", {earlier:,} earlier" if earlier > 0 else "")
+    console.need(f"{told}: batchgen failures {names[0] if len(names) == 1 else 'NAME'} says why, batchgen resume tries again")
+    return True

@@ -45,7 +45,7 @@ def store(project: "Project", given: dict[str, Any]) -> "list[Submitted]":
 def tell(console: Console, one: "Submitted") -> None:
     """Say in a line what a submission changed, and what to look at."""
     for warning in one.warnings:
-        console.need(f"warning: {warning}")
+        console.tell(f"warning: {warning}")
     found = one.comparison
     parts = [f"{found.rows:,} rows", f"{found.new:,} new"]
     if found.changed.count:

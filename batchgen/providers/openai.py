@@ -15,8 +15,6 @@ from batchgen.providers import refusals
 from batchgen.providers.base import Answer
 from batchgen.providers.http import Http, HttpReply, NoReply
 
-OFFICIAL_HOST = "api.openai.com"
-
 # A 4K PNG of noise is some 35 MB, and a third more in base64.
 _MOST_BYTES_AN_IMAGE = 64 * 1024 * 1024
 

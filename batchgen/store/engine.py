@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, NoSuchModuleError, ProgrammingError
 
 from batchgen.errors import DatabaseError
 
@@ -73,6 +73,8 @@ class Database:
     def _reachable(self) -> Iterator[None]:
         try:
             yield
+        except (IntegrityError, ProgrammingError, DataError):
+            raise  # the program's own mistake, and no fault of the database
         except DBAPIError as error:
             shown = self.url.render_as_string(hide_password=True)
             raise DatabaseError(f"the database {shown} cannot be used: {_first_line(error)}") from error

@@ -34,3 +34,7 @@ class Observer(Protocol):
     def notice(self, text: str) -> None:
         """Something a person may want to know; one line."""
         ...
+
+    def alarm(self, text: str) -> None:
+        """Something a person has to know; one line."""
+        ...

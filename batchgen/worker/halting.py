@@ -16,9 +16,15 @@ def reason(ending: Ending, plan: Plan, offline_s: float, now: datetime) -> str |
         return f"{_short(ending)}; {help_}"
     if ending.outcome is Outcome.OFFLINE and offline_s >= plan.offline_s:
         return f"the provider cannot be reached for {offline_s:.0f} s ({_short(ending)}); {help_}"
-    if ending.outcome is Outcome.RATE_LIMITED and (ending.retry_after_s or 0) > plan.longest_wait_s:
+    waits = ending.outcome in (Outcome.RATE_LIMITED, Outcome.UNAVAILABLE)
+    if waits and (ending.retry_after_s or 0) > plan.longest_wait_s:
         return f"the provider asks to wait until {_moment(now, ending.retry_after_s or 0)}; run again then"
     return None
+
+
+def long_wait(due: datetime) -> str:
+    """The line for jobs that wait longer than a run does."""
+    return f"the provider asked to wait until {due:%Y-%m-%d %H:%M:%S} UTC; run again then"
 
 
 def models_blocked(models: dict[str, str], waiting: int) -> str:

@@ -149,7 +149,11 @@ class Pool:
         wanted = self._scope.filter()
         due = await self._ledger.read(lambda tx: queue.next_due(tx, wanted))
         if due is not None:
-            return min(_LOOK_S, max(0.0, (due - self._clock()).total_seconds()))
+            wait_s = max(0.0, (due - self._clock()).total_seconds())
+            if wait_s > self._plan.longest_wait_s and not self._running:
+                self._halt(halting.long_wait(due))
+                return None
+            return min(_LOOK_S, wait_s)
         if self._running:
             return _LOOK_S
         left = await self._ledger.read(lambda tx: reports.unfinished(tx, self._plan.batches))
@@ -215,7 +219,7 @@ class Pool:
         if halt is not None:
             self._halt(halt)
         elif ending.blocked_model:
-            self._observer.notice(f"{settled.claim.request.model} is left out: {ending.error_message}")
+            self._observer.alarm(f"{settled.claim.request.model} is left out: {ending.error_message}")
 
     def _halt(self, reason: str) -> None:
         self.result.halted = self.result.halted or reason
@@ -234,7 +238,7 @@ class Pool:
             try:
                 await self._ledger.write(lambda tx, lease=lease: queue.renew(tx, lease))  # type: ignore[misc]
             except DatabaseError as error:
-                self._observer.notice(f"leases could not be renewed: {error}")
+                self._observer.alarm(f"leases could not be renewed: {error}")
 
     async def _nap(self, seconds: float) -> None:
         with suppress(TimeoutError):

@@ -18,6 +18,7 @@ class Weather:
     offline_since: float | None = None
     _refused_in_a_row: int = 0
     _probes: int = 0
+    _next_probe_at: float = 0.0
 
     @property
     def is_bad(self) -> bool:
@@ -42,5 +43,10 @@ class Weather:
         if not self.is_bad:
             self._probes = 0
             return 0.0
-        self._probes += 1
-        return min(self.backoff_cap_s, self.backoff_base_s * 2.0 ** min(self._probes - 1, 30))
+        now = time.monotonic()
+        if now >= self._next_probe_at:
+            # What was out together when the weather turned counts as one probe.
+            pause = min(self.backoff_cap_s, self.backoff_base_s * 2.0 ** min(self._probes, 30))
+            self._probes += 1
+            self._next_probe_at = now + pause
+        return self._next_probe_at - now
