@@ -118,7 +118,7 @@ def _read(session: Transaction, number: int, manifest: Manifest, terms: Terms) -
                 wanted = _checked(row, terms, reading)
                 if wanted is not None:
                     part.append(_staged(number, reading.rows, wanted))
-                elif row.custom_id is not None:
+                elif row.custom_id is not None and not identity.fault(row.custom_id):
                     part.append(_staged_id(number, reading.rows, row.line, row.custom_id))
                 reading.rows += 1
                 if len(part) >= _ROWS_AT_ONCE:
@@ -173,18 +173,24 @@ def _again(first: str, rest: Iterator[str]) -> Iterator[str]:
 
 def _checked(row: Row, terms: Terms, reading: _Reading) -> Wanted | None:
     wanted, findings = assembly.assemble(row, terms.defaults)
+    findings += _shut_down(row, terms)
     for finding in findings:
         reading.add(row.line, finding)
     reading.columns.update(dict.fromkeys(row.metadata))
-    if wanted is None:
-        return None
-    if terms.official and (gone := parameters.unavailable(wanted.request.model, terms.day)):
-        reading.add(row.line, Finding("model", gone))
+    if wanted is None or findings:
         return None
     for message in _warnings(wanted.request.model, tuple(wanted.request.parameters.items())):
         first, count = reading.warnings.get(message, (row.line, 0))
         reading.warnings[message] = (first, count + 1)
     return wanted
+
+
+def _shut_down(row: Row, terms: Terms) -> tuple[Finding, ...]:
+    model = row.cells.get("model", terms.defaults["model"])
+    if not terms.official or not row.cells or not isinstance(model, str) or not model:
+        return ()
+    gone = parameters.unavailable(model, terms.day)
+    return (Finding("model", gone),) if gone else ()
 
 
 @lru_cache(maxsize=4096)

@@ -5,6 +5,7 @@ the commands see this; everybody else is handed plain values. Secrets are read b
 """
 
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -16,6 +17,7 @@ from dotenv import dotenv_values
 from msgspec import Meta
 
 from batchgen.core import fields as request_fields
+from batchgen.core import parameters
 from batchgen.core.manifest import typed
 from batchgen.core.request import Value
 from batchgen.errors import SettingsError
@@ -23,6 +25,7 @@ from batchgen.errors import SettingsError
 CONFIG_FILE = "config.toml"
 _PREFIX = "BATCHGEN_"
 _BUILT_IN = "built-in"
+_PASSWORD = re.compile(r"([?&][^=&]*password=)[^&]*", re.IGNORECASE)
 
 _Count = Annotated[int, Meta(ge=0)]
 _AtLeastOne = Annotated[int, Meta(ge=1)]
@@ -34,7 +37,7 @@ _Positive = Annotated[float, Meta(gt=0)]
 class DatabaseSettings:
     """Where the ledger is."""
 
-    url: str = "sqlite:///batchgen.db"
+    url: str = field(default="sqlite:///batchgen.db", repr=False)  # may hold a password
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,7 @@ class _Given:
 def load(config: Path | None, options: Mapping[str, Any], environment: Mapping[str, str], cwd: Path) -> Settings:
     """Read everything. `options` are `table.key` -> value, without those that were not given. Raises SettingsError."""
     found, home = _from_file(config, cwd)
-    dotenv = {name: text for name, text in dotenv_values(cwd / ".env", interpolate=False).items() if text is not None}
+    dotenv = _from_dotenv(cwd)
     base_url = environment.get("OPENAI_BASE_URL") or dotenv.get("OPENAI_BASE_URL")
     if base_url and "provider.base_url" not in found:
         found["provider.base_url"] = _Given(base_url, "OPENAI_BASE_URL", cwd)
@@ -142,11 +145,11 @@ def load(config: Path | None, options: Mapping[str, Any], environment: Mapping[s
 
 
 def masked_url(url: str) -> str:
-    """A database URL without its password."""
-    scheme, separator, rest = url.partition("://")
+    """A URL without its password."""
+    scheme, separator, rest = _PASSWORD.sub(r"\1***", url).partition("://")
     credentials, at, host = rest.rpartition("@")
     user, colon, _ = credentials.partition(":")
-    return f"{scheme}{separator}{user}{':***' if colon else ''}{at}{host}" if at else url
+    return f"{scheme}{separator}{user}{':***' if colon else ''}{at}{host}"
 
 
 def tables() -> dict[str, dict[str, Any]]:
@@ -165,8 +168,8 @@ def _from_file(config: Path | None, cwd: Path) -> tuple[dict[str, _Given], Path]
             raise SettingsError(f"there is no settings file {config}")
         return {}, cwd
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise SettingsError(f"{path}: {error}") from None
     found = {}
     for table, content in document.items():
@@ -175,6 +178,14 @@ def _from_file(config: Path | None, cwd: Path) -> tuple[dict[str, _Given], Path]
         for key, value in content.items():
             found[_known(table, key, f"{path}: [{table}] {key}")] = _Given(value, str(path), path.parent.resolve())
     return found, path.parent.resolve()
+
+
+def _from_dotenv(cwd: Path) -> dict[str, str]:
+    try:
+        found = dotenv_values(cwd / ".env", interpolate=False)
+    except (UnicodeDecodeError, OSError) as error:
+        raise SettingsError(f"{cwd / '.env'}: {error}") from None
+    return {name: text for name, text in found.items() if text is not None}
 
 
 def _variables(variables: Mapping[str, str], place: str) -> list[tuple[str, str]]:
@@ -205,10 +216,10 @@ def _known(table: str, key: str, place: str) -> str:
 def _nearest(name: str) -> str:
     names = [f"{table}.{key}" for table, keys in tables().items() for key in keys]
     names += [f"defaults.{key}" for key in request_fields.REQUEST_FIELDS]
-    by_key = {known.partition(".")[2]: known for known in names}
     last = name.rpartition(".")[2]
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.0)
-    table, _, key = by_key.get(last, near[0]).partition(".")
+    same_key = [known for known in names if known.partition(".")[2] == last]
+    near = difflib.get_close_matches(name, same_key or names, n=1, cutoff=0.0)
+    table, _, key = near[0].partition(".")
     return f"the nearest is [{table}] {key} ({_PREFIX}{table.upper()}__{key.upper()})"
 
 
@@ -228,13 +239,24 @@ def _build(found: Mapping[str, _Given], home: Path, secrets: Secrets) -> Setting
         kind: Any = type(part.default)
         parts[part.name] = kind(**values)
     defaults = {
-        name.partition(".")[2]: typed(name.partition(".")[2], given.value) if isinstance(given.value, str) else given.value
+        name.partition(".")[2]: _default(name.partition(".")[2], given)
         for name, given in found.items()
         if name.startswith("defaults.")
     }
     settings = Settings(**parts, defaults=defaults, sources=sources, secrets=secrets)
     _check_words(settings)
     return settings
+
+
+def _default(name: str, given: _Given) -> Value:
+    """A field of a request for every row: what is wrong with it is told once, and not on every line."""
+    value = typed(name, given.value) if isinstance(given.value, str) else given.value
+    # What depends on the model is checked with each row's.
+    kind = name if name in parameters.PARAMETERS else "user"
+    for finding in parameters.problems("", {kind: value}):
+        raise SettingsError(f"{given.source}: [defaults] {name}: {finding.message}")
+    checked: Value = value
+    return checked
 
 
 def _converted(name: str, given: _Given, kind: Any) -> Any:
@@ -249,19 +271,22 @@ def _resolved(name: str, value: Any, folder: Path) -> Any:
     """Paths are relative to the file that names them, so that cron finds the same ledger from any folder."""
     if name == "storage.root":
         return str(folder / Path(value).expanduser())
-    if name == "database.url" and value.startswith("sqlite:///"):
-        path, question, query = value.removeprefix("sqlite:///").partition("?")
-        return f"sqlite:///{folder / path}{question}{query}" if path else value
+    if name == "database.url" and value.startswith("sqlite"):
+        scheme, slashes, rest = value.partition(":///")
+        path, question, query = rest.partition("?")
+        return f"{scheme}{slashes}{folder / path}{question}{query}" if path and path != ":memory:" else value
     return value
 
 
 def _check_words(settings: Settings) -> None:
-    if settings.provider.name not in ("openai", "sandbox"):
-        raise SettingsError(f"[provider] name = {settings.provider.name!r}: must be openai or sandbox")
-    if settings.retry.unknown not in ("retry", "hold"):
-        raise SettingsError(f"[retry] unknown = {settings.retry.unknown!r}: must be retry or hold")
-    if not settings.provider.base_url.startswith(("http://", "https://")):
-        raise SettingsError(f"[provider] base_url = {settings.provider.base_url!r}: must begin with https:// or http://")
+    sources, provider, unknown = settings.sources, settings.provider, settings.retry.unknown
+    if provider.name not in ("openai", "sandbox"):
+        raise SettingsError(f"{sources['provider.name']}: [provider] name = {provider.name!r}: must be openai or sandbox")
+    if unknown not in ("retry", "hold"):
+        raise SettingsError(f"{sources['retry.unknown']}: [retry] unknown = {unknown!r}: must be retry or hold")
+    if not provider.base_url.startswith(("http://", "https://")):
+        place = f"{sources['provider.base_url']}: [provider] base_url"
+        raise SettingsError(f"{place} = {masked_url(provider.base_url)!r}: must begin with https:// or http://")
 
 
 def _secrets(environment: Mapping[str, str], dotenv: Mapping[str, str]) -> Secrets:

@@ -82,7 +82,7 @@ def manifest_sources(paths: Sequence[str], name: str | None, *, simulated: bool)
     """The files as manifests with the names of their batches. Raises WrongUsage."""
     from batchgen.ingest import Manifest, batch_name
 
-    if name is not None and len(paths) != 1:
+    if name is not None and len(paths) > 1:
         raise WrongUsage("--name names one batch: give it with one manifest")
     sources = []
     for text in paths:
@@ -95,7 +95,7 @@ def manifest_sources(paths: Sequence[str], name: str | None, *, simulated: bool)
         path = Path(text)
         if not path.is_file():
             raise WrongUsage(f"there is no manifest {text}")
-        chosen = batch_name(datetime.now().astimezone().strftime(name) if name else path.stem, simulated=simulated)
+        chosen = batch_name(datetime.now().astimezone().strftime(name) if name is not None else path.stem, simulated=simulated)
         sources.append(Manifest(path, chosen, named=name is not None, open=_opener(path)))
     return sources
 

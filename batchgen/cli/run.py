@@ -103,6 +103,7 @@ def _scope(app: App, project: "Project", given: dict[str, Any]) -> _Scope:
     """Submit the manifests and find the batches, with a key in hand before anything is stored."""
     from batchgen.store import batches
 
+    sources = options.manifest_sources(given["manifests"], given.get("name"), simulated=project.on_sandbox)
     chosen = bool(given["provider"] or given["manifests"])
     with project.database.read() as tx:
         stored = batches.in_scope(tx, given["batches"], simulated=project.on_sandbox, chosen=chosen)
@@ -112,7 +113,7 @@ def _scope(app: App, project: "Project", given: dict[str, Any]) -> _Scope:
         project.require_key()
     if not given["manifests"]:
         return _Scope(stored, simulated, named)
-    submitted = submit.store(project, given)
+    submitted = submit.store(project, sources, given)
     for one in submitted:
         submit.tell(app.console, one)
     fresh = {one.batch.id: one.batch for one in submitted}

@@ -9,7 +9,7 @@ from batchgen.cli.app import App, pass_app
 from batchgen.cli.console import Console, data_json
 
 if TYPE_CHECKING:
-    from batchgen.ingest import Submitted
+    from batchgen.ingest import Manifest, Submitted
     from batchgen.project import Project
 
 
@@ -24,19 +24,19 @@ def submit_command(app: App, /, *, provider: str | None, as_json: bool, **given:
     A manifest is CSV, TSV or JSONL with a prompt in every row; - is standard input.
     """
     with app.project({"provider.name": provider}) as project:
-        submitted = store(project, given)
+        sources = options.manifest_sources(given["manifests"], given["name"], simulated=project.on_sandbox)
+        submitted = store(project, sources, given)
     for one in submitted:
         tell(app.console, one)
     if as_json:
         data_json({"batches": [as_data(one) for one in submitted]})
 
 
-def store(project: "Project", given: dict[str, Any]) -> "list[Submitted]":
-    """Submit the manifests that a command was given."""
+def store(project: "Project", sources: "list[Manifest]", given: dict[str, Any]) -> "list[Submitted]":
+    """Submit manifests with what a command was told about their rows."""
     from batchgen import ingest
     from batchgen.project import utc_now
 
-    sources = options.manifest_sources(given["manifests"], given["name"], simulated=project.on_sandbox)
     columns = options.column_mapping(given["columns"])
     terms = project.terms(options.given_fields(given), columns, update=given["update"])
     return ingest.submit(project.database, sources, terms, utc_now())

@@ -35,15 +35,18 @@ def assemble(row: Row, defaults: Mapping[str, Value]) -> tuple[Wanted | None, tu
     findings = list(row.findings)
     cells = {field: value for field, value in row.cells.items() if field != CUSTOM_ID}
     if not row.findings or cells:
-        findings += _prompt_findings(cells.get("prompt", defaults.get("prompt")))
+        if all(finding.field != "prompt" for finding in row.findings):
+            findings += _prompt_findings(cells.get("prompt", defaults.get("prompt")))
         findings += _unstorable({**cells, **row.metadata})
     fields = {**defaults, **cells}
     model = fields.pop("model")
     prompt = fields.pop("prompt", "")
-    findings += _checked(str(model), tuple(fields.items()))
+    if not isinstance(model, str) or not model:
+        findings.append(Finding("model", "is empty" if model == "" else f"{model!s}: must be text"))
+    # 1, 1.0 and True are one key of a cache; their types tell them apart.
+    findings += _checked(str(model), tuple((name, value, type(value)) for name, value in fields.items()))
     custom_id = row.custom_id
-    if custom_id is not None and (fault := identity.fault(custom_id)):
-        findings.append(Finding(CUSTOM_ID, f"{custom_id[:40]!a} {fault}"))
+    findings += _custom_id_findings(row.cells.get(CUSTOM_ID))
     if findings:
         return None, tuple(findings)
     request = Request("generate", str(model), str(prompt), fields)
@@ -51,8 +54,17 @@ def assemble(row: Row, defaults: Mapping[str, Value]) -> tuple[Wanted | None, tu
 
 
 @lru_cache(maxsize=4096)
-def _checked(model: str, items: tuple[tuple[str, Value], ...]) -> tuple[Finding, ...]:
-    return parameters.problems(model, dict(items))
+def _checked(model: str, items: tuple[tuple[str, Value, type], ...]) -> tuple[Finding, ...]:
+    return parameters.problems(model, {name: value for name, value, _ in items})
+
+
+def _custom_id_findings(given: Value | None) -> list[Finding]:
+    if given is None:
+        return []
+    if not isinstance(given, str):
+        return [Finding(CUSTOM_ID, f"{given!s}: must be text or a whole number")]
+    fault = identity.fault(given)
+    return [Finding(CUSTOM_ID, f"{given[:40]!a} {fault}")] if fault else []
 
 
 def _prompt_findings(prompt: Value | None) -> list[Finding]:

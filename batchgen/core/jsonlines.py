@@ -1,6 +1,7 @@
 """JSONL: flat objects with the columns as keys, or lines in the form of the vendor's Batch API."""
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NoReturn
@@ -32,7 +33,7 @@ def _row(number: int, text: str, by_keys: Any) -> Row:
     if len(text) > MOST_ROW_CHARACTERS:
         return _refused(number, f"has more than {MOST_ROW_CHARACTERS:,} characters")
     try:
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+        value = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_finite)
     except json.JSONDecodeError as error:
         return _refused(number, f"is not JSON: {error.msg} at character {error.pos + 1}")
     except RecursionError:
@@ -48,11 +49,7 @@ def _row(number: int, text: str, by_keys: Any) -> Row:
     findings = list(columns.findings)
     cells = {field: value[keys[index]] for field, index in columns.fields}
     metadata = {name: value[keys[index]] for name, index in columns.metadata if value[keys[index]] is not None}
-    findings += [
-        Finding(name, "must be a text, a number or a truth value, not nested")
-        for name, cell in value.items()
-        if isinstance(cell, list | dict)
-    ]
+    findings += _nested(value)
     return Row(number, _given(cells), metadata, tuple(findings))
 
 
@@ -69,9 +66,18 @@ def _batch_row(number: int, value: dict[str, Any]) -> Row:
     findings += [Finding(key, _unknown_in_body(key)) for key in body if key not in fields.REQUEST_FIELDS]
     cells = {key: cell for key, cell in body.items() if key in fields.REQUEST_FIELDS and not isinstance(cell, list | dict)}
     findings += [Finding(key, "must not be nested") for key in body if key in fields.REQUEST_FIELDS and key not in cells]
+    findings += _nested({key: cell for key, cell in value.items() if key not in ("method", "url", "body")})
     cells[CUSTOM_ID] = value.get(CUSTOM_ID)
     metadata = {key: cell for key, cell in value.items() if key not in _BATCH_KEYS and isinstance(cell, Value)}
     return Row(number, _given(cells), metadata, tuple(findings))
+
+
+def _nested(value: Mapping[str, Any]) -> list[Finding]:
+    return [
+        Finding(name, "must be a text, a number or a truth value, not nested")
+        for name, cell in value.items()
+        if isinstance(cell, list | dict)
+    ]
 
 
 def _unknown_in_body(key: str) -> str:
@@ -91,7 +97,7 @@ def _given(cells: Mapping[str, Any]) -> dict[str, Value]:
 
 
 def _identity_text(field: str, cell: Value) -> Value:
-    """A number is a fine custom_id."""
+    """A whole number is a fine custom_id."""
     return str(cell) if field == CUSTOM_ID and isinstance(cell, int) and not isinstance(cell, bool) else cell
 
 
@@ -110,6 +116,13 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(key for index, (key, _) in enumerate(pairs) if key in dict(pairs[:index]))
         raise ValueError(f"the key {twice!r} stands twice in one object")
     return value
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text[:40]} is too large a number")
+    return number
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -38,7 +38,7 @@ class Row:
     def custom_id(self) -> str | None:
         """The row's own key, where it has one."""
         given = self.cells.get(CUSTOM_ID)
-        return None if given is None else str(given)
+        return given if isinstance(given, str) else None
 
 
 class Unreadable(Exception):

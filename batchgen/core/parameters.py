@@ -109,7 +109,7 @@ def _of_kind(name: str, value: Value) -> Iterator[Finding]:
                 yield Finding(name, f"{value!s}: must be one of {', '.join(words)}")
         case Text():
             if not isinstance(value, str) or not value:
-                yield Finding(name, f"{value!s}: must be text")
+                yield Finding(name, "is empty" if value == "" else f"{value!s}: must be text")
         case None:
             yield Finding(name, "is not a parameter of the API")
 

@@ -25,14 +25,22 @@ COLUMNS = ("custom_id", "state", "files", *REQUEST_FIELDS, *_AFTER)
 # Several files in one cell of a CSV; no custom_id and no batch name holds it.
 _FILES_APART = ";"
 
+_CLASHING = "column:"
+
 
 def write_csv(stream: IO[str], lines: Iterable[Line], metadata: Sequence[str]) -> None:
     """A header and a row a job; `metadata` names the manifest's other columns, `column:NAME` where they clash."""
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([*COLUMNS, *(_header(name) for name in metadata)])
+    plain = csv.writer(stream, lineterminator="\n")
+    # A lone carriage return is quoted only where it is part of the line's end: without quotes no reader takes it.
+    quoted = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
+
+    def write(row: list[Any]) -> None:
+        (quoted if any(isinstance(cell, str) and "\r" in cell for cell in row) else plain).writerow(row)
+
+    write([*COLUMNS, *(_header(name) for name in metadata)])
     for line in lines:
         values = _values(line) | {"files": _FILES_APART.join(line.files)}
-        writer.writerow([*(_cell(values[name]) for name in COLUMNS), *(_cell(line.metadata.get(name)) for name in metadata)])
+        write([*(_cell(values[name]) for name in COLUMNS), *(_cell(line.metadata.get(name)) for name in metadata)])
 
 
 def write_jsonl(stream: IO[str], lines: Iterable[Line], metadata: Sequence[str]) -> None:
@@ -66,7 +74,11 @@ def _values(line: Line) -> dict[str, Any]:
 
 
 def _header(name: str) -> str:
-    return f"column:{name}" if name.casefold() in COLUMNS else name
+    bare = name
+    while bare.startswith(_CLASHING):
+        # An export that was submitted again: its `column:state` must not meet that of its `state`.
+        bare = bare.removeprefix(_CLASHING)
+    return f"{_CLASHING}{name}" if bare.casefold() in COLUMNS else name
 
 
 def _cell(value: Any) -> Any:

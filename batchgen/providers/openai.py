@@ -1,7 +1,8 @@
 """The Images API as its vendor documents it: bodies out, replies in, every answer told apart."""
 
 import binascii
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,8 +16,13 @@ from batchgen.providers import refusals
 from batchgen.providers.base import Answer
 from batchgen.providers.http import Http, HttpReply, NoReply
 
+_MASK = "(the key)"
+
 # A 4K PNG of noise is some 35 MB, and a third more in base64.
 _MOST_BYTES_AN_IMAGE = 64 * 1024 * 1024
+
+# No reply has that many tokens; a larger figure is nonsense that no ledger could add up.
+_MOST_TOKENS = 10**9
 
 
 class _Image(msgspec.Struct):
@@ -64,19 +70,31 @@ class OpenAI:
     def read(self, reply: HttpReply, request: Request, now: datetime) -> Answer:
         """What a complete reply says; see `Provider.read`."""
         if reply.status == 200:
-            return _images(reply, request.images)
-        refusal = refusals.read(reply.status, self._without_key(reply.body))
-        return Answer(refusals.ending(refusal, reply.headers, now))
+            answer = _images(reply, request.images)
+        else:
+            refusal = refusals.read(reply.status, self._body_without_key(reply.body))
+            answer = Answer(refusals.ending(refusal, reply.headers, now))
+        return replace(answer, ending=self._redacted(answer.ending))
+
+    def _redacted(self, ending: Ending) -> Ending:
+        """Once more behind the decoding: JSON can spell a key in other letters, and headers echo as well."""
+        said = (ending.error_code, ending.error_message, ending.request_id)
+        code, message, request_id = (text and self._without_key(text) for text in said)
+        return replace(ending, error_code=code, error_message=message, request_id=request_id)
 
     def _without_reply(self, error: NoReply) -> Ending:
         unsent = Outcome.UNAVAILABLE if error.reached else Outcome.OFFLINE
         outcome = Outcome.UNKNOWN if error.sent else unsent
-        words = self._without_key(str(error).encode()).decode()
+        words = self._without_key(str(error))
         return Ending(outcome, error_code="no_reply" if error.sent else "not_sent", error_message=words)
 
-    def _without_key(self, text: bytes) -> bytes:
+    def _without_key(self, text: str) -> str:
         """What a server says may hold the key it was sent; it must not reach the ledger."""
-        return text.replace(self._key.encode(), b"(the key)") if self._key else text
+        return text.replace(self._key, _MASK) if self._key else text
+
+    def _body_without_key(self, body: bytes) -> bytes:
+        """Before anything is cut off: half a key is one too many."""
+        return body.replace(self._key.encode(), _MASK.encode()) if self._key else body
 
 
 def _images(reply: HttpReply, wanted: int) -> Answer:
@@ -87,13 +105,23 @@ def _images(reply: HttpReply, wanted: int) -> Answer:
         return Answer(_invalid(f"the reply is not the JSON of the Images API: {error}", request_id, Usage()))
     usage = read_usage(body.usage)
     texts = [image.b64_json for image in body.data or [] if image.b64_json]
-    try:
-        images = tuple(pybase64.b64decode(text, validate=True) for text in texts)
-    except (binascii.Error, ValueError) as error:
-        return Answer(_invalid(f"the reply holds broken base64: {error}", request_id, usage))
+    images, broken = _decoded(texts)
+    if broken is not None:
+        return Answer(_invalid(f"the reply holds broken base64: {broken}", request_id, usage), images)
     if len(images) < wanted:
         return Answer(_invalid(f"{len(images)} of {wanted} images came", request_id, usage, code="too_few_images"), images)
     return Answer(Ending(Outcome.SUCCEEDED, http_status=200, request_id=request_id, usage=usage), images)
+
+
+def _decoded(texts: Sequence[str]) -> tuple[tuple[bytes, ...], Exception | None]:
+    """The images that are whole, and what is wrong with the last one that is not."""
+    images, broken = [], None
+    for text in texts:
+        try:
+            images.append(pybase64.b64decode(text, validate=True))
+        except (binascii.Error, ValueError) as error:
+            broken = error
+    return tuple(images), broken
 
 
 def _invalid(message: str, request_id: str | None, usage: Usage, *, code: str = "invalid_reply") -> Ending:
@@ -129,4 +157,4 @@ def _part(usage: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _count(usage: Mapping[str, Any], name: str) -> int | None:
     value = usage.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_TOKENS else None

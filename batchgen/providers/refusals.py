@@ -27,7 +27,8 @@ _MONEY = frozenset(
     }
 )
 _MODEL = frozenset({"model_not_found"})
-_REQUESTED = re.compile(r"Limit:?\s+([0-9.]+).*?Requested:?\s+([0-9.]+)", re.IGNORECASE | re.DOTALL)
+_FIGURE = r"([0-9][0-9,]*(?:\.[0-9]+)?)"
+_REQUESTED = re.compile(rf"Limit:?\s+{_FIGURE}.*?Requested:?\s+{_FIGURE}", re.IGNORECASE | re.DOTALL)
 _NO_SUCH_MODEL = re.compile(r"model\b.*\b(does not exist|not found|deprecated|shut down)", re.IGNORECASE | re.DOTALL)
 _UNVERIFIED = re.compile(r"must be verified to use the model", re.IGNORECASE)
 
@@ -35,6 +36,7 @@ _UNVERIFIED = re.compile(r"must be verified to use the model", re.IGNORECASE)
 _GAVE_UP = frozenset({504, 524})
 _NOT_NOW = frozenset({408, 409, 425})
 _MOST_CHARACTERS = 1000
+_MOST_CODE_CHARACTERS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def read(status: int, body: bytes) -> Refusal:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError, AttributeError):
         words = " ".join(body[:_MOST_CHARACTERS].decode("utf-8", "replace").split())
         return Refusal(status, "", "", words or "(no words)")
-    return Refusal(status, code, kind, message[:_MOST_CHARACTERS])
+    return Refusal(status, code[:_MOST_CODE_CHARACTERS], kind[:_MOST_CODE_CHARACTERS], message[:_MOST_CHARACTERS])
 
 
 def ending(refusal: Refusal, headers: Mapping[str, str], now: datetime) -> Ending:
@@ -100,7 +102,11 @@ def _is_about_the_model(refusal: Refusal) -> bool:
 def _asks_too_much(message: str) -> bool:
     """A request that is larger than the whole limit can never go through."""
     found = _REQUESTED.search(message)
-    return found is not None and float(found[2].rstrip(".")) > float(found[1].rstrip("."))
+    return found is not None and _figure(found[2]) > _figure(found[1])
+
+
+def _figure(text: str) -> float:
+    return float(text.replace(",", ""))
 
 
 def _text(value: Any) -> str:

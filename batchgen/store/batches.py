@@ -58,7 +58,7 @@ def in_scope(tx: Connection, names: Sequence[str], *, simulated: bool, chosen: b
     """
     if not names:
         return every(tx, simulated=simulated)
-    found = named(tx, dict.fromkeys(names))
+    found = list({batch.id: batch for batch in named(tx, names)}.values())
     wanted = simulated if chosen or simulated else found[0].simulated
     for batch in found:
         if batch.simulated != wanted:

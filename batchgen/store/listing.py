@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Connection, and_, func, select, tuple_
 
 from batchgen.core.job import State
 from batchgen.store.batches import Batch
@@ -82,16 +82,19 @@ def _files(tx: Connection, ids: Sequence[int]) -> dict[int, list[str]]:
 
 
 def _sums(tx: Connection, ids: Sequence[int]) -> dict[int, Any]:
+    def total(column: ColumnElement[int]) -> Any:
+        return func.sum(column).cast(BigInteger).label(column.name)  # PostgreSQL adds up to a decimal number
+
     unknown = and_(attempts.c.outcome == "unknown", attempts.c.cost_micros.is_(None))
     query = (
         select(
             attempts.c.job_id,
             func.count(attempts.c.sent_at).label("sent"),
-            func.sum(attempts.c.input_text_tokens).label("input_text_tokens"),
-            func.sum(attempts.c.input_image_tokens).label("input_image_tokens"),
-            func.sum(attempts.c.output_tokens).label("output_tokens"),
-            func.sum(attempts.c.cost_micros).label("cost_micros"),
-            func.sum(attempts.c.reserved_micros).filter(unknown).label("unknown_micros"),
+            total(attempts.c.input_text_tokens),
+            total(attempts.c.input_image_tokens),
+            total(attempts.c.output_tokens),
+            total(attempts.c.cost_micros),
+            func.sum(attempts.c.reserved_micros).filter(unknown).cast(BigInteger).label("unknown_micros"),
         )
         .where(attempts.c.job_id.in_(ids))
         .group_by(attempts.c.job_id)

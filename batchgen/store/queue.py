@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, exists, insert, literal, or_, select, update
 
 from batchgen.core.job import FINAL, State
 from batchgen.core.outcome import Ending, Outcome
 from batchgen.core.request import Request
 from batchgen.core.retry import Verdict
-from batchgen.store.tables import artifacts, attempts, batches, jobs
+from batchgen.store.tables import UtcTime, artifacts, attempts, batches, jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def finish(tx: Connection, job_id: int, attempt: int, closing: Closing, now: dat
         .where(jobs.c.id == job_id, _may_finish(job_id, attempt, with_images=bool(closing.artifacts)))
         .values(
             state=state,
-            finished_at=case((final, now), else_=None),
+            finished_at=case((final, literal(now, UtcTime)), else_=None),
             available_at=_later(now, closing.verdict.delay_s),
             failures=jobs.c.failures + closing.verdict.failed,
             unknowns=jobs.c.unknowns + closing.verdict.unknown,
@@ -179,12 +179,16 @@ def wants_images(tx: Connection, job_id: int, attempt: int) -> bool:
 
 
 def _may_finish(job_id: int, attempt: int, *, with_images: bool) -> ColumnElement[bool]:
-    """The fence. Images that were paid for are also taken late, while the job waits or has failed with the same request."""
+    """The fence. Images that were paid for are also taken late, while the job waits or has failed with the same request.
+
+    Not so where images of this attempt or of a newer one are there: they lie where these would go.
+    """
     holds = and_(jobs.c.state == State.RUNNING, jobs.c.attempt == attempt)
     if not with_images:
         return holds
     bought = select(attempts.c.fingerprint).where(attempts.c.job_id == job_id, attempts.c.number == attempt).scalar_subquery()
-    waits = and_(jobs.c.state.in_((State.PENDING, State.FAILED)), jobs.c.fingerprint == bought, jobs.c.attempt >= attempt)
+    there = exists().where(artifacts.c.job_id == job_id, artifacts.c.attempt >= attempt, artifacts.c.replaced_at.is_(None))
+    waits = and_(jobs.c.state.in_((State.PENDING, State.FAILED)), jobs.c.fingerprint == bought, ~there)
     return or_(holds, waits)
 
 
@@ -207,9 +211,10 @@ def _due(wanted: Filter, batch_id: int, now: datetime) -> Select[tuple[int]]:
 
 
 def _take(tx: Connection, due: Select[tuple[int]], lease: Lease) -> Row[Any] | None:
+    # Not IN: PostgreSQL may plan that as a join that asks for the next due job again and again, and take them all.
     return tx.execute(
         update(jobs)
-        .where(jobs.c.id.in_(due.scalar_subquery()))
+        .where(jobs.c.id == due.scalar_subquery())
         .values(state=State.RUNNING, attempt=jobs.c.attempt + 1, lease_owner=lease.owner, lease_expires_at=lease.expires_at)
         .returning(jobs)
     ).first()
@@ -259,8 +264,12 @@ def _opening(claimed: Claim, fingerprint: str, lease: Lease, now: datetime, rese
 
 
 def _close(tx: Connection, job_id: int, attempt: int, closing: Closing, now: datetime, *, superseded: bool) -> None:
-    """An attempt that is closed stays as it is, but one that was given up learns how it really ended."""
+    """An attempt that is closed stays as it is, but one that was given up learns how it really ended.
+
+    What may have been billed stays unknown, whoever has the job: else its worst case would be counted no more.
+    """
     ending = closing.ending
+    too_late = superseded and ending.outcome is not Outcome.UNKNOWN
     values = {
         "http_status": ending.http_status,
         "error_code": ending.error_code,
@@ -271,10 +280,10 @@ def _close(tx: Connection, job_id: int, attempt: int, closing: Closing, now: dat
         "output_tokens": ending.usage.output_tokens,
         "output_text_tokens": ending.usage.output_text_tokens,
         "cost_micros": closing.cost_micros,
-        "outcome": Outcome.SUPERSEDED if superseded else ending.outcome,
+        "outcome": Outcome.SUPERSEDED if too_late else ending.outcome,
         "finished_at": now,
     }
-    given_up = attempts.c.outcome.in_((Outcome.UNKNOWN, Outcome.STORAGE_FAILED))
+    given_up = attempts.c.outcome.in_((Outcome.UNKNOWN, Outcome.LOST, Outcome.STORAGE_FAILED))
     tx.execute(_attempt(update(attempts), job_id, attempt).where(or_(attempts.c.outcome.is_(None), given_up)).values(values))
 
 

@@ -57,6 +57,17 @@ class JsonText(TypeDecorator[Any]):
         return {} if value is None else json.loads(value)
 
 
+class ForeignText(TypeDecorator[str]):
+    """Words of a provider: what a database cannot hold (NUL, half a character) is marked and never stops the ledger."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Put a mark in the place of what cannot be stored."""
+        return None if value is None else value.replace("\0", "\ufffd").encode(errors="replace").decode()
+
+
 Id = BigInteger().with_variant(Integer, "sqlite")
 _STATES = ", ".join(f"'{state}'" for state in State)
 
@@ -144,9 +155,9 @@ attempts = Table(
     Column("finished_at", UtcTime, nullable=True),
     Column("outcome", String(20), nullable=True),  # NULL: open
     Column("http_status", Integer, nullable=True),
-    Column("error_code", Text, nullable=True),
-    Column("error_message", Text, nullable=True),
-    Column("provider_request_id", Text, nullable=True),
+    Column("error_code", ForeignText, nullable=True),
+    Column("error_message", ForeignText, nullable=True),
+    Column("provider_request_id", ForeignText, nullable=True),
     Column("input_text_tokens", BigInteger, nullable=True),
     Column("input_image_tokens", BigInteger, nullable=True),
     Column("output_tokens", BigInteger, nullable=True),

@@ -208,6 +208,8 @@ class Pool:
         self.drain()
 
     def _observe(self, settled: Settled) -> None:
+        model = settled.claim.request.model
+        newly_blocked = settled.ending.blocked_model and model not in self._scope.blocked_models
         self._scope.settled(settled)
         _count(self.result, settled)
         self._observer.settled(settled)
@@ -218,8 +220,8 @@ class Pool:
         halt = halting.reason(ending, self._plan, self._weather.offline_s(), self._clock())
         if halt is not None:
             self._halt(halt)
-        elif ending.blocked_model:
-            self._observer.alarm(f"{settled.claim.request.model} is left out: {ending.error_message}")
+        elif newly_blocked:
+            self._observer.alarm(f"{model} is left out: {ending.error_message}")
 
     def _halt(self, reason: str) -> None:
         self.result.halted = self.result.halted or reason

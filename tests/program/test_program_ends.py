@@ -1,0 +1,205 @@
+"""How commands end: exit codes, signals, what is said and what is never said."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .conftest import KEY, Program, Server, clean_environment, prompts
+
+_HEAVY = ("sqlalchemy", "aiohttp", "alembic", "PIL", "rich", "asyncio_throttle", "psycopg", "dotenv")
+
+
+def test_help_loads_nothing_heavy() -> None:
+    """--help answers without importing what only some commands need."""
+    script = (
+        "import sys\nfrom batchgen.cli.main import main\nsys.argv = ['batchgen', '--help']\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        f"print([name for name in {_HEAVY!r} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=clean_environment(), check=True)
+    assert "Commands:" in done.stdout
+    assert done.stderr.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("run", "missing.csv"), "there is no manifest missing.csv"),
+        (("run", "signs.csv"), "there is no API key"),
+        (("run", "--batch", "nobody"), "there is no batch 'nobody'"),
+        (("status", "nobody"), "there is no batch 'nobody'"),
+        (("run", "--quality", "low"), "need a manifest"),
+        (("submit", "signs.csv", "other.csv", "--name", "x"), "--name names one batch"),
+        (("submit", "-"), "standard input needs --name"),
+        (("--config", "none.toml", "status"), "there is no settings file none.toml"),
+        (("--database", "mysql://x/y", "status"), "mysql is not a database"),
+        (("--database", "sqlite:///no/such/folder/x.db", "status"), "there is no folder"),
+        (("submit", "signs.csv", "--name", "a/b"), "cannot name a batch"),
+        (("submit", "signs.csv", "--name", "sandbox-x"), "belong to the sandbox"),
+        (("submit", "signs.csv", "--column", "colour=x"), "write FIELD=HEADER"),
+        (("run", "signs.csv", "--provider", "nobody"), "nobody"),
+        (("nonsense",), "nonsense"),
+    ],
+)
+def test_wrong_usage_is_two_and_stores_nothing(program: Program, arguments: tuple[str, ...], words: str) -> None:
+    """Whatever is typed wrong ends with 2, names the remedy, and stores nothing."""
+    program.write("signs.csv", prompts(2))
+    program.write("other.csv", prompts(2))
+    done = program.run(*arguments, code=2)
+    assert words in done.stderr
+    assert done.stdout == ""
+    assert program.json("status")["batches"] == []
+
+
+def test_a_refused_prompt_is_one_and_told_with_its_remedy(
+    serve: Callable[..., Server], client: Callable[[Server], Program]
+) -> None:
+    """A forbidden prompt fails once, is not asked for again, and `failures` says what to do; the others are made."""
+    server = serve()
+    program = client(server)
+    program.write("signs.csv", "custom_id,prompt\ngood,a cat\nbad,a [moderation] cat\n")
+    done = program.run("run", "signs.csv", code=1)
+    assert "1 failed in this run" in done.stderr
+    assert len(server.requests()) == 2
+    failures = program.json("failures", "signs")["failures"]
+    assert [(failure["error_code"], failure["examples"]) for failure in failures] == [("moderation_blocked", ["bad"])]
+    assert "safety system" in failures[0]["remedy"]
+    again = program.run("run", "signs.csv", code=1)
+    assert "0 failed in this run, 1 earlier" in again.stderr
+    program.run("resume", "signs", code=1)
+    assert len(server.requests()) == 2
+    program.run("run", code=0)
+    program.run("resume", "signs", "--rejected", code=1)
+    assert len(server.requests()) == 3
+
+
+@pytest.mark.parametrize(
+    ("faults", "path", "words"),
+    [
+        ("401=1", "", "check the key"),
+        ("quota=1", "", "no credit left"),
+        ("404=1", "", "ask for access"),
+        ("", "/nowhere", "check [provider] base_url"),
+    ],
+)
+def test_a_blocked_account_is_three_and_fails_no_job(
+    serve: Callable[..., Server], client: Callable[[Server], Program], faults: str, path: str, words: str
+) -> None:
+    """A bad key, an empty account, a missing model or a wrong address halts with the remedy; no job fails or costs."""
+    program = client(serve("--faults", faults))
+    program.environment["OPENAI_BASE_URL"] += path
+    program.write("signs.csv", prompts(50))
+    done = program.run("-q", "run", "signs.csv", "--concurrency", "4", code=3)
+    assert words in done.stderr
+    status = program.json("status", "signs")
+    assert (status["jobs"]["pending"], status["jobs"]["failed"], status["cost_usd"]) == (50, 0, "0.000000")
+
+
+def test_ctrl_c_waits_for_what_is_in_flight(serve: Callable[..., Server], client: Callable[[Server], Program]) -> None:
+    """SIGINT claims nothing more, lets the requests in flight finish, and ends with 130; nothing is left running."""
+    server = serve("--latency", "0.5")
+    program = client(server)
+    program.write("signs.csv", prompts(40))
+    process = program.start("run", "signs.csv", "--concurrency", "4")
+    _until(lambda: len(server.requests()) >= 4)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "stopping: waiting for" in said
+    status = program.json("status", "signs")
+    assert status["jobs"]["running"] == status["unknown_attempts"] == 0
+    assert status["jobs"]["succeeded"] == len(server.requests())
+
+
+def test_a_second_signal_stops_at_once_and_what_was_sent_is_unknown(
+    serve: Callable[..., Server], client: Callable[[Server], Program]
+) -> None:
+    """The second signal gives up on answers that have not come: those attempts may have been billed."""
+    program = client(serve("--faults", "hang=1"))
+    program.write("signs.csv", prompts(5))
+    process = program.start("run", "signs.csv", "--concurrency", "3")
+    _until(lambda: (program.folder / "batchgen.db").exists() and program.json("status")["totals"]["attempts"] == 3)
+    process.send_signal(signal.SIGTERM)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "stopping" in line:
+            break
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert process.returncode == 143
+    status = program.json("status", "signs")
+    assert (status["unknown_attempts"], status["jobs"]["pending"], status["jobs"]["running"]) == (3, 5, 0)
+
+
+def test_the_key_is_written_nowhere(serve: Callable[..., Server], client: Callable[[Server], Program], tmp_path: Path) -> None:
+    """No command prints the key and no file holds it, at debug level, in success and in failure."""
+    server = serve("--faults", "401=0.2")
+    program = client(server)
+    program.write(".env", f"OPENAI_API_KEY={KEY}\n")
+    program.write("signs.csv", prompts(12))
+    said = []
+    for arguments in (("run", "signs.csv"), ("resume",), ("status",), ("config",), ("show", "signs", "row-1"), ("costs",)):
+        done = subprocess.run(
+            [sys.executable, "-m", "batchgen", "-v", *arguments],
+            cwd=tmp_path,
+            env=program.environment,
+            capture_output=True,
+            check=False,
+        )
+        said.append(done.stdout + done.stderr)
+    program.run("export", "signs", "--format", "csv", "--to", "out.csv")
+    written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.name != ".env"]
+    assert len(written) >= 3
+    assert [text for text in said + written if KEY.encode() in text] == []
+
+
+def test_the_database_is_its_owners_alone(program: Program) -> None:
+    """Prompts and prices are readable by their owner only."""
+    program.write("signs.csv", prompts(1))
+    program.run("submit", "signs.csv")
+    assert (program.folder / "batchgen.db").stat().st_mode & 0o077 == 0
+
+
+def test_a_database_of_a_newer_program_is_refused(program: Program) -> None:
+    """A newer database is told in a clear word, by `db check` and by every other command."""
+    import sqlite3
+
+    program.run("status")
+    with sqlite3.connect(program.folder / "batchgen.db") as ledger:
+        ledger.execute("UPDATE alembic_version SET version_num = '9999'")
+    ledger.close()
+    for arguments in (("db", "check"), ("status",), ("db", "upgrade")):
+        assert "newer than this program" in program.run(*arguments, code=2).stderr
+
+
+def test_db_check_and_upgrade(program: Program) -> None:
+    """`db check` is 1 where there is no database and 0 behind `db upgrade`."""
+    program.run("db", "check", code=1)
+    assert not (program.folder / "batchgen.db").exists()
+    program.run("db", "upgrade")
+    program.run("db", "check")
+
+
+def test_a_reader_that_goes_away_is_no_error(program: Program) -> None:
+    """`batchgen export | head -1` ends quietly."""
+    program.write("signs.csv", prompts(3000))
+    program.run("submit", "signs.csv")
+    command = f"{sys.executable} -m batchgen export signs --format csv | head -1"
+    done = subprocess.run(
+        command, shell=True, cwd=program.folder, env=program.environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("custom_id,state")
+    assert done.stderr == ""
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "it does not come about"
+        os.sched_yield()

@@ -1,0 +1,62 @@
+"""The README cannot lie: its commands are run, its tables compared with the program."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from batchgen.core.fields import REQUEST_FIELDS
+from batchgen.settings import tables
+
+from .conftest import KEY, REPOSITORY, Program, Server, clean_environment
+
+_README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+
+
+def _commands() -> list[str]:
+    blocks = re.findall(r"^```sh\n(.*?)^```", _README, re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line.startswith("batchgen ")]
+
+
+def test_the_commands_of_the_readme_work(tmp_path: Path, serve: Callable[..., Server]) -> None:
+    """Every command line of the README ends with 0, in its order, in a folder with jobs/."""
+    shutil.copytree(REPOSITORY / "jobs", tmp_path / "jobs")
+    environment = clean_environment(OPENAI_BASE_URL=serve().url, OPENAI_API_KEY=KEY)
+    commands = _commands()
+    assert len(commands) >= 8
+    for command in commands:
+        words = [sys.executable, "-m", *command.split()]
+        done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{command}\n{done.stderr}"
+    assert (tmp_path / "quickstart-results.csv").is_file()
+    assert len(list((tmp_path / "images" / "quickstart").iterdir())) == 8
+
+
+def test_the_manifest_of_the_readme_is_one(tmp_path: Path, program: Program) -> None:
+    """The manifest shown in the README can be submitted."""
+    text = re.findall(r"^```csv\n(.*?)^```", _README, re.MULTILINE | re.DOTALL)[0]
+    program.write("shown.csv", text)
+    assert program.json("submit", "shown.csv")["batches"][0]["new"] == 2
+
+
+def test_the_readme_names_every_command_and_every_field(program: Program) -> None:
+    """Nothing that the program offers is missing from the README."""
+    listed = re.findall(r"^  ([a-z]+) ", program.run("--help").stdout.split("Commands:")[1], re.MULTILINE)
+    assert [name for name in listed if f"`batchgen {name}" not in _README] == []
+    assert [field for field in REQUEST_FIELDS if f"`{field}`" not in _README] == []
+
+
+def test_the_settings_file_shows_every_key_and_its_built_in_value(program: Program) -> None:
+    """config.toml with every comment sign taken away is exactly the built-in settings, so that no key is missing or wrong."""
+    text = (REPOSITORY / "config.toml").read_text(encoding="utf-8")
+    uncommented = re.sub(r"^# ([a-z_]+ = )", r"\1", text, flags=re.MULTILINE)
+    program.write("config.toml", uncommented)
+    shown = program.json("config")
+    before = {f"{table}.{key}": value for table, keys in tables().items() for key, value in keys.items()}
+    paths = {"database.url", "storage.root"}
+    assert {key: shown[key]["value"] for key in before if key not in paths} == {
+        key: value for key, value in before.items() if key not in paths
+    }
+    assert all(shown[key]["source"].endswith("config.toml") for key in before)
