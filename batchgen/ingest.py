@@ -179,7 +179,10 @@ def _checked(row: Row, terms: Terms, reading: _Reading) -> Wanted | None:
     reading.columns.update(dict.fromkeys(row.metadata))
     if wanted is None or findings:
         return None
-    for message in _warnings(wanted.request.model, tuple(wanted.request.parameters.items())):
+    told = list(_warnings(wanted.request.model, tuple(wanted.request.parameters.items())))
+    if terms.official and (soon := parameters.ending(wanted.request.model, terms.day)):
+        told.append(soon)
+    for message in told:
         first, count = reading.warnings.get(message, (row.line, 0))
         reading.warnings[message] = (first, count + 1)
     return wanted

@@ -85,6 +85,10 @@ class Desk:
         """The worker whose folder this is."""
         return self._folder.name
 
+    def previous_path(self, path: str, attempt: int) -> str:
+        """Where an image can go to make room for the one that an attempt brings."""
+        return files.previous_path(self._root, path, attempt)
+
     def keep(self, record: Record, images: Sequence[bytes]) -> None:
         """Make an answer durable. Raises OSError, and then nothing of it is left."""
         try:
@@ -107,7 +111,7 @@ class Desk:
             target = self._root / image.path
             target.parent.mkdir(parents=True, exist_ok=True)
             # A file that the ledger does not know is not ours to overwrite.
-            self._make_room(image.path, files.previous_path(image.path, record.attempt))
+            self._make_room(image.path, self.previous_path(image.path, record.attempt))
             self._part_path(record, image).replace(target)
         for folder in {(self._root / image.path).parent for image in record.images}:
             files.sync_folder(folder)
@@ -127,16 +131,19 @@ class Desk:
         found = [msgspec.json.decode(path.read_bytes(), type=Record) for path in self._folder.glob("*.json")]
         return sorted(found, key=lambda record: (record.job_id, record.attempt))
 
-    def close(self) -> None:
-        """Leave; records that are left stay for the next worker."""
-        empty = not any(self._folder.glob("*.json"))
+    def close(self, *, unsettled: bool = False) -> None:
+        """Leave; records that are left stay for the next worker, and so does the folder if there is `unsettled` work.
+
+        By the folder, the next start sees at once that this worker is gone.
+        """
+        empty = not unsettled and not any(self._folder.glob("*.json"))
         self._lock.release()
         if empty:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _make_room(self, old: str, new: str) -> None:
         source, target = self._root / old, self._root / new
-        if source.exists() and not target.exists():
+        if files.is_there(source) and not files.is_there(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             source.replace(target)
 
@@ -151,8 +158,9 @@ class Office:
     """All workers' folders of one storage root."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
-        self._home = _home(root)
+        # A root that is a link to another disk: what lies beside the link could not be renamed to there.
+        self._root = root.resolve()
+        self._home = _home(self._root)
 
     def open_desk(self, owner: str) -> Desk:
         """Make a worker's folder and hold its lock. Raises OSError where the storage cannot be written."""

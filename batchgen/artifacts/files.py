@@ -1,6 +1,7 @@
 """Files written whole or not at all, and names below the storage root."""
 
 import os
+from itertools import count
 from pathlib import Path
 
 # Images that made room for newer ones; no custom_id can be called so, since none begins with a dot.
@@ -13,11 +14,24 @@ def image_path(folder: str, custom_id: str, ordinal: int, extension: str) -> str
     return f"{folder}/{custom_id}{suffix}.{extension}"
 
 
-def previous_path(path: str, attempt: int) -> str:
-    """Where the image of a path goes when attempt number `attempt` brings a newer one."""
+def previous_path(root: Path, path: str, attempt: int) -> str:
+    """Where the image of a path goes when attempt number `attempt` brings a newer one: a name that is free.
+
+    It can be taken: by an image that another ledger, deleted since, moved there.
+    """
     folder, _, name = path.rpartition("/")
     stem, _, extension = name.rpartition(".")
-    return f"{folder}/{PREVIOUS}/{stem}.before-{attempt}.{extension}"
+    for number in count(1):
+        again = f"-{number}" if number > 1 else ""
+        candidate = f"{folder}/{PREVIOUS}/{stem}.before-{attempt}{again}.{extension}"
+        if not is_there(root / candidate):
+            return candidate
+    raise AssertionError("numbers have run out")
+
+
+def is_there(path: Path) -> bool:
+    """Whether the name is taken, be it by a link that leads nowhere."""
+    return os.path.lexists(path)
 
 
 def write_durably(path: Path, data: bytes) -> None:
@@ -31,8 +45,12 @@ def write_durably(path: Path, data: bytes) -> None:
 def write_whole(path: Path, data: bytes) -> None:
     """Write so that whoever reads the path sees all of it or nothing new."""
     part = path.with_name(f"{path.name}.part")
-    write_durably(part, data)
-    part.replace(path)
+    try:
+        write_durably(part, data)
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def sync_folder(folder: Path) -> None:

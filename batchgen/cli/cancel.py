@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import click
 
 from batchgen.cli.app import App, pass_app
+from batchgen.cli.console import counted
 
 
 @click.command("cancel")
@@ -21,5 +22,5 @@ def cancel_command(app: App, name: str, custom_ids: Sequence[str]) -> None:
 
     with app.project() as project, project.database.write() as tx:
         done = control.cancel(tx, batches.named(tx, [name])[0], custom_ids, utc_now())
-    running = f"; {done.after_their_attempt:,} are running and are let finish" if done.after_their_attempt else ""
-    app.console.tell(f"{name}: {done.now:,} jobs cancelled{running}")
+    running = f"; {done.after_their_attempt:,} running, let finish" if done.after_their_attempt else ""
+    app.console.tell(f"{name}: {counted(done.now, 'job')} cancelled{running}")

@@ -52,6 +52,11 @@ def one_line(text: str, most: int = 200) -> str:
     return flat if len(flat) <= most else f"{flat[: most - 3]}..."
 
 
+def counted(number: int, noun: str) -> str:
+    """A number and its noun: `1 row`, `1,632 rows`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def data(text: str) -> None:
     """Print data for a person."""
     click.echo(visible(text))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from batchgen.cli.console import table
+from batchgen.cli.console import counted, table
 
 if TYPE_CHECKING:
     from batchgen.store.reports import Money, Summary
@@ -49,6 +49,10 @@ def totals(summaries: "Sequence[Summary]") -> dict[str, Any]:
         "jobs": jobs,
         "artifacts": sum(summary.artifacts for summary in summaries),
         "attempts": sum(summary.money.sent for summary in summaries),
+        "usage": {
+            kind: _sum([getattr(summary.money, kind) for summary in summaries])
+            for kind in ("input_text_tokens", "input_image_tokens", "output_tokens")
+        },
         "cost_usd": _exact(_sum([summary.money.cost_micros for summary in real])),
         "simulated_cost_usd": _exact(_sum([summary.money.cost_micros for summary in simulated])),
         "unknown_attempts": sum(summary.money.unknown for summary in real),
@@ -97,9 +101,11 @@ def run_line(result: "Result", *, simulated: bool) -> str:
     """This run in a line of a log."""
     parts = [f"{result.succeeded:,} succeeded", f"{result.failed:,} failed", f"${_exact(result.cost_micros)}"]
     if result.unknown:
-        parts.append(f"{result.unknown:,} unknown attempts may have been billed, ${_exact(result.unknown_micros)} at most")
+        parts.append(
+            f"{counted(result.unknown, 'unknown attempt')} may have been billed, ${_exact(result.unknown_micros)} at most"
+        )
     if result.unpriced:
-        parts.append(f"{result.unpriced:,} attempts whose cost is not known")
+        parts.append(f"{counted(result.unpriced, 'attempt')} of unknown cost")
     return ", ".join(parts) + (" (simulated)" if simulated else "")
 
 
@@ -108,9 +114,11 @@ def cost_text(money: "Money", *, simulated: bool) -> str:
     parts = ["unknown" if money.cost_micros is None else f"${_exact(money.cost_micros)}"]
     if money.unknown:
         most = _exact(money.unknown_micros)
-        parts.append(f"{money.unknown:,} unknown attempts may have been billed" + (f", ${most} at most" if most else ""))
+        parts.append(
+            f"{counted(money.unknown, 'unknown attempt')} may have been billed" + (f", ${most} at most" if most else "")
+        )
     if money.unpriced:
-        parts.append(f"{money.unpriced:,} attempts whose cost is not known")
+        parts.append(f"{counted(money.unpriced, 'attempt')} of unknown cost")
     return "; ".join(parts) + (" (simulated)" if simulated else "")
 
 
@@ -130,4 +138,4 @@ def tokens_text(money: "Money") -> str:
     """Requests and tokens in a line."""
     kinds = {"text in": money.input_text_tokens, "image in": money.input_image_tokens, "out": money.output_tokens}
     tokens = ", ".join(f"{'unknown' if count is None else f'{count:,}'} {kind}" for kind, count in kinds.items())
-    return f"{money.sent:,} requests sent; tokens: {tokens}"
+    return f"{counted(money.sent, 'request')} sent; tokens: {tokens}"

@@ -89,15 +89,31 @@ def manifest_sources(paths: Sequence[str], name: str | None, *, simulated: bool)
         if text == STDIN:
             if name is None:
                 raise WrongUsage("standard input needs --name")
-            chosen = batch_name(datetime.now().astimezone().strftime(name), simulated=simulated)
+            chosen = batch_name(_dated(name), simulated=simulated)
             sources.append(Manifest(None, chosen, named=True, open=_standard_input))
             continue
         path = Path(text)
-        if not path.is_file():
+        if not _is_file(path):
             raise WrongUsage(f"there is no manifest {text}")
-        chosen = batch_name(datetime.now().astimezone().strftime(name) if name is not None else path.stem, simulated=simulated)
+        chosen = batch_name(path.stem if name is None else _dated(name), simulated=simulated)
         sources.append(Manifest(path, chosen, named=name is not None, open=_opener(path)))
     return sources
+
+
+def _dated(name: str) -> str:
+    """The name with its strftime fields filled in; one that cannot be is left for the rules of names to refuse."""
+    try:
+        return datetime.now().astimezone().strftime(name)
+    except ValueError:
+        return name
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        # A name that is too long, a folder that may not be looked into.
+        return False
 
 
 def _opener(path: Path) -> Callable[[], IO[bytes]]:

@@ -53,16 +53,18 @@ class _Counts:
         self.began = time.monotonic()
 
     def add(self, settled: "Settled") -> None:
+        """Count an end."""
         self.done += settled.state in FINAL
         self.succeeded += settled.state is State.SUCCEEDED
         self.failed += settled.state is State.FAILED
         self.cost_micros += settled.cost_micros or 0
 
     def text(self) -> str:
+        """The counts, the rate and the money in a line."""
         seconds = max(time.monotonic() - self.began, 0.001)
         failed = f", {self.failed:,} failed" if self.failed else ""
         rate = self.succeeded / seconds * 60
-        return f"{self.succeeded:,} made{failed}, {rate:,.0f}/min, ${dollars(self.cost_micros)}"
+        return f"{self.succeeded:,} of {self.total:,} made{failed}, {rate:,.0f}/min, ${dollars(self.cost_micros)}"
 
 
 class _Lines:
@@ -81,7 +83,7 @@ class _Lines:
         self._console.detail(_told(settled))
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + _LINE_EVERY_S
-            self._console.tell(f"{self._counts.done:,} of {self._counts.total:,}: {self._counts.text()}")
+            self._console.tell(self._counts.text())
 
     def notice(self, text: str) -> None:
         self._console.tell(text)
@@ -95,15 +97,15 @@ class _Bar:
 
     def __init__(self, total: int) -> None:
         from rich.console import Console as Terminal
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
         self._counts = _Counts(total)
         self._progress = Progress(
             BarColumn(bar_width=None),
-            MofNCompleteColumn(),
             TextColumn("{task.description}", markup=False),
             TimeElapsedColumn(),
-            TimeRemainingColumn(elapsed_when_finished=False),
+            TextColumn("left", markup=False),
+            TimeRemainingColumn(),
             console=Terminal(stderr=True, markup=False, highlight=False),
             expand=True,
         )

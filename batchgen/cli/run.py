@@ -10,7 +10,7 @@ import click
 
 from batchgen.cli import figures, options, progress, submit
 from batchgen.cli.app import App, pass_app
-from batchgen.cli.console import Console, data_json
+from batchgen.cli.console import Console, counted, data_json
 from batchgen.errors import Halted, WrongUsage
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _requeue(console: Console, project: "Project", scope: _Scope, given: dict[st
         for batch in scope.batches:
             count = control.requeue(tx, batch, now, rejected=given["rejected"], cancelled=given["cancelled"])
             if count:
-                console.tell(f"{batch.name}: {count:,} jobs queued again")
+                console.tell(f"{batch.name}: {counted(count, 'job')} queued again")
 
 
 def _work(console: Console, project: "Project", scope: _Scope, limit: int | None) -> "tuple[Result, int | None]":
@@ -177,7 +177,9 @@ class _Stopping:
         if self.signal is None:
             self.signal = number
             self._pool.drain()
-            self._watcher.alarm(f"stopping: waiting for {self._pool.in_flight} requests in flight; once more to stop at once")
+            self._watcher.alarm(
+                f"stopping: waiting for {counted(self._pool.in_flight, 'request')} in flight; once more to stop at once"
+            )
         else:
             self._pool.abort()
 

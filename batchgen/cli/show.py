@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from batchgen.cli.app import App, pass_app
-from batchgen.cli.console import data, data_json, one_line, table
+from batchgen.cli.console import data, data_json, one_line
 
 
 @click.command("show")
@@ -35,9 +35,8 @@ def show_command(app: App, name: str, custom_id: str, *, as_json: bool) -> None:
     data(f"{job.custom_id}: {job.state}")
     for key, value in {"operation": job.operation, "model": job.model, **job.request, **job.metadata}.items():
         data(f"  {key}: {one_line(str(value), 500)}")
-    rows = [[_text(value) for value in attempt.values()] for attempt in found["attempts"]]
-    if rows:
-        data(table(list(found["attempts"][0]), rows))
+    for attempt in found["attempts"]:
+        data(_told(attempt))
     for file in found["files"]:
         size = f"{file['width']}x{file['height']}, " if file["width"] else ""
         replaced = " (replaced)" if file["replaced"] else ""
@@ -67,5 +66,13 @@ def _file(row: Any) -> dict[str, Any]:
     return {name: getattr(row, name) for name in names} | {"replaced": row.replaced_at is not None}
 
 
-def _text(value: Any) -> str:
-    return "-" if value is None else one_line(str(value), 60)
+def _told(attempt: dict[str, Any]) -> str:
+    """An attempt in a line, and in a second one what went wrong."""
+    cost = "cost unknown" if attempt["cost_usd"] is None else f"${attempt['cost_usd']}"
+    tokens = f"{attempt['output_tokens']:,} tokens out" if attempt["output_tokens"] is not None else ""
+    request = f"request {attempt['request_id']}" if attempt["request_id"] else ""
+    parts = [f"attempt {attempt['number']}: {attempt['outcome'] or 'running'}", attempt["started_at"], tokens, cost, request]
+    line = "  " + ", ".join(part for part in parts if part)
+    if not attempt["error"]:
+        return line
+    return f"{line}\n    {attempt['error_code']}: {one_line(attempt['error'], 300)}"

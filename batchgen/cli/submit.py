@@ -6,7 +6,7 @@ import click
 
 from batchgen.cli import options
 from batchgen.cli.app import App, pass_app
-from batchgen.cli.console import Console, data_json
+from batchgen.cli.console import Console, counted, data_json
 
 if TYPE_CHECKING:
     from batchgen.ingest import Manifest, Submitted
@@ -47,13 +47,15 @@ def tell(console: Console, one: "Submitted") -> None:
     for warning in one.warnings:
         console.tell(f"warning: {warning}")
     found = one.comparison
-    parts = [f"{found.rows:,} rows", f"{found.new:,} new"]
+    parts = [counted(found.rows, "row"), f"{found.new:,} new"]
     if found.changed.count:
         parts.append(f"{found.changed.count:,} to be made again")
     console.tell(f"{one.batch.name}: {', '.join(parts)}")
     if found.gone.count:
         names = ", ".join(found.gone.first) + (", ..." if found.gone.count > len(found.gone.first) else "")
-        console.tell(f"{one.batch.name}: {found.gone.count:,} jobs are no longer in the manifest and are left alone: {names}")
+        console.tell(
+            f"{one.batch.name}: no longer in the manifest and left alone: {counted(found.gone.count, 'job')} ({names})"
+        )
 
 
 def as_data(one: "Submitted") -> dict[str, Any]:

@@ -90,8 +90,8 @@ def _suspicious(name: str, mapping: Mapping[str, str]) -> Iterable[Finding]:
     if word in NOT_YET and word not in mapping:
         yield Finding(name, f"is not supported yet; if the column is your own, say --column {word}=")
         return
-    # `id` beside a custom_id, and a field that --column gave away, are the person's own columns.
-    if canonical(word) is not None:
+    # `id` beside a custom_id, and what --column gave away, are the person's own columns.
+    if canonical(word) is not None or word in NOT_YET:
         return
     meant = near(word, (field for field in (*FIELDS, *NOT_YET) if field not in mapping))
     if meant is not None:

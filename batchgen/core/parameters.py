@@ -99,6 +99,14 @@ def unavailable(model: str, day: date) -> str:
     return ""
 
 
+def ending(model: str, day: date) -> str:
+    """When api.openai.com will shut this model down, if that is known and still ahead; else empty."""
+    entry = catalog.find(model)
+    if entry is None or entry.shutdown is None or entry.shut_down_by(day):
+        return ""
+    return f"{model} will be shut down on {entry.shutdown}; then use {entry.replacement}"
+
+
 def _of_kind(name: str, value: Value) -> Iterator[Finding]:
     match PARAMETERS.get(name):
         case Integer(least, most):

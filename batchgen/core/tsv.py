@@ -93,12 +93,12 @@ def _spanning(text: str, lines: _Lines) -> str:
             return text
         whole = f"{whole}\n{line}"
         end = _closing_quote(whole)
+        if "\t" in whole[:end]:
+            return text
         if end is not None:
             if whole[end + 1 : end + 2] not in ("", "\t"):
                 return text
             for _ in range(distance + 1):
                 lines.take()
             return whole
-        if "\t" in line:
-            return text
     return text

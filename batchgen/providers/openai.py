@@ -106,11 +106,11 @@ def _images(reply: HttpReply, wanted: int) -> Answer:
     usage = read_usage(body.usage)
     texts = [image.b64_json for image in body.data or [] if image.b64_json]
     images, broken = _decoded(texts)
+    if len(images) >= wanted:
+        return Answer(Ending(Outcome.SUCCEEDED, http_status=200, request_id=request_id, usage=usage), images)
     if broken is not None:
         return Answer(_invalid(f"the reply holds broken base64: {broken}", request_id, usage), images)
-    if len(images) < wanted:
-        return Answer(_invalid(f"{len(images)} of {wanted} images came", request_id, usage, code="too_few_images"), images)
-    return Answer(Ending(Outcome.SUCCEEDED, http_status=200, request_id=request_id, usage=usage), images)
+    return Answer(_invalid(f"{len(images)} of {wanted} images came", request_id, usage, code="too_few_images"), images)
 
 
 def _decoded(texts: Sequence[str]) -> tuple[tuple[bytes, ...], Exception | None]:

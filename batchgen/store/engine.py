@@ -20,6 +20,7 @@ from batchgen.errors import DatabaseError
 
 # Another program's write, a backup or an import of a million rows may take this long.
 _BUSY_TIMEOUT_S = 60
+_WAL_TRIES = 100
 
 
 # What other rooms call the thing they pass on and never look into.
@@ -124,10 +125,25 @@ def _prepare_sqlite(path: Path) -> Any:
         # Prompts and prices are their owner's alone. SQLite makes its journal files with the mode of the database.
         if os.name == "posix" and not path.stat().st_size:
             path.chmod(stat.S_IRUSR | stat.S_IWUSR)
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        _use_wal(connection)
+        for pragma in ("synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     return prepare
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Two programs that make one file at once: changing its mode ignores the busy timeout, beginning to write does not."""
+    for _ in range(_WAL_TRIES):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("COMMIT")
+    connection.execute("PRAGMA journal_mode=WAL")
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -23,12 +23,15 @@ class Attempt:
         self._settler = settler
         self._desk = desk
         self._sent = False
+        self._is_stopped = False
         self._call: asyncio.Task[HttpReply | Ending] | None = None
 
     async def run(self) -> Settled:
         """Ask, read, settle. Raises DatabaseError if the ledger cannot be written."""
         label = f"batchgen-{self.claim.job_id}-{self.claim.attempt}"
         self._call = asyncio.create_task(self._provider.send(self.claim.request, label, self._mark_sent))
+        if self._is_stopped:
+            self._call.cancel()
         try:
             reply = await self._call
         except asyncio.CancelledError:
@@ -38,6 +41,7 @@ class Attempt:
 
     def stop_waiting(self) -> None:
         """Give up on an answer that has not come; what has come is settled all the same."""
+        self._is_stopped = True
         if self._call is not None:
             self._call.cancel()
 

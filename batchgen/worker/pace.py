@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from asyncio_throttle.throttler import Throttler
 
 _MINUTE_S = 60.0
+# A start that follows its turn at once is counted from the turn, so that the time of a claim is not lost to the pace.
+_AT_ONCE_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,30 +44,38 @@ def gap_s(limits: Limits, weight: Weight) -> float:
 
 
 class Pace:
-    """One waiter at a time: `turn` before a start, `started` after it."""
+    """One waiter at a time: `turn` before a start, `started` after it. A turn that was not used stays."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._limited = gap_s(limits, Weight(images=1, tokens=1)) > 0
         self._throttler = Throttler(rate_limit=1, period=0.0)
+        self._has_turn = False
+        self._turn_at = 0.0
         self._paused_until = 0.0
 
     @property
     def is_free(self) -> bool:
         """Whether a start may happen at once and without asking."""
-        return not self._limited and self._paused_until <= time.monotonic()
+        return (self._has_turn or not self._limited) and self._paused_until <= time.monotonic()
 
     async def turn(self) -> None:
         """Wait until the next start may happen."""
-        if self._limited:
+        if self._limited and not self._has_turn:
             await self._throttler.acquire()
+            self._has_turn, self._turn_at = True, time.monotonic()
         # Behind the throttler, since a pause may be asked for while it is being waited on.
         while (left := self._paused_until - time.monotonic()) > 0:  # noqa: ASYNC110  (a pause may grow meanwhile)
             await asyncio.sleep(left)
 
-    def started(self, weight: Weight) -> None:
+    async def started(self, weight: Weight) -> None:
         """Count a start: the next one waits in proportion to its weight."""
         gap = gap_s(self._limits, weight)
+        if time.monotonic() - self._turn_at > min(_AT_ONCE_S, gap / 2):
+            # The turn is old: there was nothing to start, or a pause. Counted from it, the next start would come too soon.
+            self._throttler = Throttler(rate_limit=1, period=gap)
+            await self._throttler.acquire()
+        self._has_turn = False
         self._throttler.period = gap
         # The throttler polls; a poll that is long beside the gap would lose places.
         self._throttler.retry_interval = min(0.05, max(0.001, gap / 200))

@@ -67,7 +67,7 @@ class Pool:
         self._weather = Weather(plan.policy.backoff_base_s, plan.policy.backoff_cap_s)
         self._scope = Scope(plan)
         self._running: dict[asyncio.Task[Settled], Attempt] = {}
-        self._has_turn = False
+        self._is_aborted = False
         self._stop = asyncio.Event()
         self._wake = asyncio.Event()
         self._error: BaseException | None = None
@@ -86,12 +86,14 @@ class Pool:
     def abort(self) -> None:
         """Stop waiting for answers: what was sent becomes unknown, what was not goes back."""
         self.drain()
+        self._is_aborted = True
         for attempt in self._running.values():
             attempt.stop_waiting()
 
     async def run(self) -> Result:
         """Work until every job in scope is final, or the run halts. Raises Halted where it cannot even begin."""
         desk = await self._open_desk()
+        is_clear = False
         try:
             taken = await self._recovery.sweep()
             if taken:
@@ -103,10 +105,11 @@ class Pool:
                 while self._running:
                     await asyncio.wait(self._running)
                 renewing.cancel()
+            is_clear = self._error is None
         except DatabaseError as error:
             raise Halted(str(error)) from error
         finally:
-            await asyncio.to_thread(desk.close)
+            await asyncio.to_thread(desk.close, unsettled=not is_clear)
         if self._error is not None:
             raise self._error
         await self._explain_leftovers()
@@ -125,7 +128,7 @@ class Pool:
             if len(self._running) >= self._slots() or (self._scope.day_is_used_up and self._running):
                 await self._wake.wait()
                 continue
-            if look_first:
+            if look_first or self._scope.day_is_used_up:
                 # Asked only when a claim found nothing: as long as there is work, the claim itself says so.
                 wait_s = await self._wait_s()
                 if wait_s is None:
@@ -163,16 +166,14 @@ class Pool:
         return 0.0 if await self._recovery.sweep() else _LOOK_S
 
     async def _turn(self) -> bool:
-        """Take a place in the pace, once; False if the run stops or the weather turns meanwhile."""
-        if not self._has_turn and not self._pace.is_free:
+        """Wait for a place in the pace; False if the run stops, a pause begins or the weather turns meanwhile."""
+        if not self._pace.is_free:
             turn = asyncio.ensure_future(self._pace.turn())
             stop = asyncio.ensure_future(self._stop.wait())
             await asyncio.wait({turn, stop}, return_when=asyncio.FIRST_COMPLETED)
-            self._has_turn = turn.done()
             for future in (turn, stop):
                 future.cancel()
-            return self._has_turn and not self._stop.is_set() and len(self._running) < self._slots()
-        return True
+        return not self._stop.is_set() and self._pace.is_free and len(self._running) < self._slots()
 
     async def _claim(self, desk: Desk) -> bool:
         now = self._clock()
@@ -185,14 +186,16 @@ class Pool:
         claim = await self._ledger.write(lambda tx: queue.claim(tx, wanted, lease, now, reserve))
         if claim is None:
             return False
-        self._has_turn = False
         most = pricing.most_usage(claim.request)
-        self._pace.started(Weight(claim.request.images, (most.input_text_tokens or 0) + (most.output_tokens or 0)))
+        await self._pace.started(Weight(claim.request.images, (most.input_text_tokens or 0) + (most.output_tokens or 0)))
         self._scope.claimed(claim)
         attempt = Attempt(claim, self._provider, self._settler, desk)
         task = asyncio.create_task(attempt.run())
         self._running[task] = attempt
         task.add_done_callback(self._done)
+        if self._is_aborted:
+            # The claim was under way when the stop came.
+            attempt.stop_waiting()
         self._observer.started(claim)
         return True
 

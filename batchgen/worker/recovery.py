@@ -19,10 +19,12 @@ class Recovery:
         """Settle and take back everything that is abandoned; returns the number of jobs that were taken back."""
         taken = 0
         for desk in await asyncio.to_thread(self.office.dead_desks):
+            is_clear = False
             try:
                 taken += await self._clear(desk)
+                is_clear = True
             finally:
-                await asyncio.to_thread(desk.close)
+                await asyncio.to_thread(desk.close, unsettled=not is_clear)
         now = self.settler.clock()
         for opened in await self.settler.ledger.read(lambda tx: queue.expired(tx, now)):
             await self.settler.give_up(opened)
@@ -30,10 +32,8 @@ class Recovery:
         return taken
 
     async def _clear(self, desk: Desk) -> int:
-        records = await asyncio.to_thread(desk.records)
-        for record in records:
-            await self.settler.settle_record(record, desk)
+        settled = [await self.settler.settle_record(record, desk) for record in await asyncio.to_thread(desk.records)]
         held = await self.settler.ledger.read(lambda tx: queue.held_by(tx, desk.owner))
         for opened in held:
             await self.settler.give_up(opened)
-        return len(records) + len(held)
+        return sum(settled) + len(held)

@@ -8,7 +8,6 @@ from datetime import datetime
 
 import msgspec
 
-from batchgen.artifacts import files
 from batchgen.artifacts.answers import Desk, Record, Room, StoredImage, stored_images
 from batchgen.artifacts.image import NotAnImage, Picture, inspect
 from batchgen.core import pricing, retry
@@ -48,22 +47,23 @@ class Settler:
             reserved_micros=pricing.worst_case_micros(claim.request, self.clock().date()),
         )
 
-    async def settle_record(self, record: Record, desk: Desk) -> None:
-        """Close an attempt from what a dead worker left on disk."""
+    async def settle_record(self, record: Record, desk: Desk) -> bool:
+        """Close an attempt from what a dead worker left on disk; False if it is not of this ledger."""
         opened = await self.ledger.read(lambda tx: queue.opened(tx, record.job_id, record.attempt))
         if opened is None or opened.worker != desk.owner:
             # The worker had another ledger; what it left is settled by whoever opens that one.
-            return
+            return False
         attempt = _of(opened)
         ending = _ending_of(record)
         if await asyncio.to_thread(desk.is_whole, record):
             await self._bring_home(attempt, ending, record, desk)
-            return
+            return True
         lost = replace(
             ending, outcome=Outcome.UNKNOWN, error_code="lost_answer", error_message="the worker died while storing the answer"
         )
         await self._close(attempt, lost, None)
         await asyncio.to_thread(desk.discard, record)
+        return True
 
     async def give_up(self, opened: Opened) -> None:
         """Close an attempt of a worker that is gone and left nothing of it on disk."""
@@ -132,21 +132,29 @@ def _kept(claim: Claim, answer: Answer, desk: Desk) -> tuple[Ending, Record | No
     """Make the images of an answer durable; without usable ones there is no record."""
     ending = answer.ending
     pictures: list[Picture] = []
-    try:
-        pictures = [inspect(data) for data in answer.images]
-    except NotAnImage as error:
-        ending = replace(ending, outcome=Outcome.INVALID_REPLY, error_code="not_an_image", error_message=str(error))
+    usable: list[bytes] = []
+    broken: NotAnImage | None = None
+    for data in answer.images:
+        try:
+            pictures.append(inspect(data))
+            usable.append(data)
+        except NotAnImage as error:
+            broken = error
+    # Good ones beside a broken one were paid for as well and are kept.
+    if broken is not None and len(pictures) < claim.request.images:
+        ending = replace(ending, outcome=Outcome.INVALID_REPLY, error_code="not_an_image", error_message=str(broken))
     if not pictures:
         return ending, None
-    record = _record(claim, ending, stored_images(Room(claim.folder, claim.custom_id, claim.have), pictures))
+    moved = [(path, desk.previous_path(path, claim.attempt)) for path in claim.replaces]
+    record = _record(claim, ending, stored_images(Room(claim.folder, claim.custom_id, claim.have), pictures), moved)
     try:
-        desk.keep(record, answer.images)
+        desk.keep(record, usable)
     except OSError as error:
         return _storage_failed(ending, error), None
     return ending, record
 
 
-def _record(claim: Claim, ending: Ending, images: list[StoredImage]) -> Record:
+def _record(claim: Claim, ending: Ending, images: list[StoredImage], moved: list[tuple[str, str]]) -> Record:
     return Record(
         job_id=claim.job_id,
         attempt=claim.attempt,
@@ -155,7 +163,7 @@ def _record(claim: Claim, ending: Ending, images: list[StoredImage]) -> Record:
         request_id=ending.request_id,
         usage=msgspec.to_builtins(ending.usage),
         images=images,
-        moved=[(path, files.previous_path(path, claim.attempt)) for path in claim.replaces],
+        moved=moved,
     )
 
 

@@ -34,7 +34,7 @@ class Weather:
         if ending.outcome is Outcome.OFFLINE:
             if self.offline_since is None:
                 self.offline_since = time.monotonic()
-        elif ending.outcome is Outcome.UNAVAILABLE:
+        elif ending.outcome is Outcome.UNAVAILABLE or (ending.http_status or 0) >= 500:
             self.offline_since = None
             self._refused_in_a_row += 1
         elif ending.http_status is not None:

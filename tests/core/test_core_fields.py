@@ -1,0 +1,106 @@
+"""Headers: which column means which field, what is the person's own, and what was probably mistyped."""
+
+import pytest
+
+from batchgen.core import fields
+
+MATCHED = [
+    # headers, mapping, fields, metadata
+    (["prompt"], {}, {"prompt": 0}, []),
+    (["PROMPT", "Size", "qUaLiTy"], {}, {"prompt": 0, "size": 1, "quality": 2}, []),
+    ([" prompt ", "\tsize"], {}, {"prompt": 0, "size": 1}, []),
+    (["Prompt", "Category", "Challenge", "Note"], {}, {"prompt": 0}, ["Category", "Challenge", "Note"]),
+    (["id", "prompt"], {}, {"custom_id": 0, "prompt": 1}, []),
+    (["ID", "prompt", "Custom_ID"], {}, {"custom_id": 2, "prompt": 1}, ["ID"]),
+    (["prompt", "", "shelf", ""], {}, {"prompt": 0}, ["shelf"]),
+    (["prompt", "the prompt", "size of print", "my model"], {}, {"prompt": 0}, ["the prompt", "size of print", "my model"]),
+    (["Text", "shelf"], {"prompt": "Text"}, {"prompt": 0}, ["shelf"]),
+    (["Text", "prompt"], {"prompt": "Text"}, {"prompt": 0}, ["prompt"]),
+    (["prompt", "Size", "Model"], {"size": "", "model": ""}, {"prompt": 0}, ["Size", "Model"]),
+    (["prompt", "Size", "Format"], {"size": "Format"}, {"prompt": 0, "size": 2}, ["Size"]),
+    (["sku", "id", "prompt"], {"custom_id": "sku"}, {"custom_id": 0, "prompt": 2}, ["id"]),
+    (["id", "prompt"], {"custom_id": ""}, {"prompt": 1}, ["id"]),
+    (["prompt", "qualty"], {"quality": ""}, {"prompt": 0}, ["qualty"]),
+    (["prompt", "Image", "mask"], {"image": "", "mask": ""}, {"prompt": 0}, ["Image", "mask"]),
+    (["n", "no", "nn", "usr", "prompt"], {}, {"n": 0, "prompt": 4}, ["no", "nn", "usr"]),
+    (["size", "prompt"], {"prompt": "size"}, {"prompt": 0}, ["prompt"]),
+]
+
+
+@pytest.mark.parametrize(("headers", "mapping", "taken", "metadata"), MATCHED)
+def test_columns_are_matched(headers, mapping, taken, metadata):
+    """Whole names in any case are fields, `--column` decides otherwise, all else is the person's own."""
+    columns = fields.match(headers, mapping)
+    assert columns.findings == ()
+    assert dict(columns.fields) == taken
+    assert [name for name, _ in columns.metadata] == metadata
+    assert all(headers[index].strip() == name for name, index in columns.metadata)
+
+
+@pytest.mark.parametrize("field", fields.FIELDS)
+def test_every_field_is_found_in_any_case(field):
+    """No field depends on how it is written."""
+    for header in (field, field.upper(), field.title(), f" {field} "):
+        assert dict(fields.match([header], {}).fields) == {field: 0}
+        assert fields.canonical(header) == field
+
+
+NEAR = [
+    ("qualty", "quality"),
+    ("Quality_", "quality"),
+    ("promt", "prompt"),
+    ("Prompts", "prompt"),
+    ("sizes", "size"),
+    ("modle", "model"),
+    ("custom-id", "custom_id"),
+    ("customid", "custom_id"),
+    ("output format", "output_format"),
+    ("output-compression", "output_compression"),
+    ("framecount", "frame_count"),
+    ("safety_identifer", "safety_identifier"),
+    ("backgroud", "background"),
+    ("complexty", "complexity"),
+    ("input_fidelty", "input_fidelity"),
+]
+
+
+@pytest.mark.parametrize(("header", "meant"), NEAR)
+def test_a_near_miss_is_told(header, meant):
+    """A header that was probably meant as a field is not silently taken for metadata."""
+    (finding,) = fields.match(["prompt", header] if meant != "prompt" else [header], {}).findings
+    assert finding.field == header
+    assert finding.message == (
+        f"is not a field; if you mean {meant}, write that; if the column is your own, say --column {meant}="
+    )
+
+
+@pytest.mark.parametrize("field", fields.NOT_YET)
+def test_fields_that_would_change_the_picture_are_not_metadata(field):
+    """A column that this program does not send yet is told, with the way to keep it."""
+    (finding,) = fields.match(["prompt", field.upper()], {}).findings
+    assert finding.field == field.upper()
+    assert finding.message == f"is not supported yet; if the column is your own, say --column {field}="
+    assert fields.match(["prompt", field.upper()], {field: ""}).findings == ()
+
+
+TWICE = [["prompt", "prompt"], ["prompt", "Prompt "], ["prompt", "shelf", "Shelf"], ["id", "ID", "prompt"]]
+
+
+@pytest.mark.parametrize("headers", TWICE)
+def test_a_name_that_stands_twice_is_told(headers):
+    """Of two columns of one name nobody knows which one counts."""
+    (finding,) = fields.match(headers, {}).findings
+    assert finding.message == "stands twice in the header"
+
+
+def test_a_mapped_column_must_be_there():
+    """A typing error in --column is told with the columns there are."""
+    (finding,) = fields.match(["prompt", "Format"], {"size": "Fromat"}).findings
+    assert finding.field == "size"
+    assert finding.message == "there is no column 'Fromat' for it; the columns are prompt, Format"
+
+
+@pytest.mark.parametrize("word", ["", "prompts", "column", "no field"])
+def test_other_words_are_no_fields(word):
+    """Only whole names are fields."""
+    assert fields.canonical(word) is None

@@ -1,0 +1,307 @@
+"""Money: every published figure, exact to the micro, and a bound that no attempt passes."""
+
+import json
+from datetime import date
+from decimal import Decimal
+from itertools import product
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batchgen.core import catalog, pricing
+from batchgen.core.outcome import Ending, Outcome
+from batchgen.core.request import Request
+from batchgen.core.usage import Usage
+
+DAY = date(2026, 11, 21)
+PRICES = Path(__file__).resolve().parents[3] / "shared" / "reference" / "prices.json"
+
+FORMULA_MODELS = ("gpt-image-2.5-sunburst", "gpt-image-2.5-flare")
+FIXED_MODELS = ("gpt-image-1", "gpt-image-1-mini", "gpt-image-1.5", "chatgpt-image-latest")
+
+# Reference 5.2: output tokens of the older models.
+FIXED = {
+    "low": {"1024x1024": 272, "1024x1536": 408, "1536x1024": 400},
+    "medium": {"1024x1024": 1056, "1024x1536": 1584, "1536x1024": 1568},
+    "high": {"1024x1024": 4160, "1024x1536": 6240, "1536x1024": 6208},
+}
+
+# Reference 5.2: USD of one image, as the vendor's guide rounds them, in the order of FIXED.
+FIXED_USD = {
+    "gpt-image-1": (".011", ".016", ".016", ".042", ".063", ".063", ".167", ".25", ".25"),
+    "gpt-image-1.5": (".009", ".013", ".013", ".034", ".05", ".05", ".133", ".2", ".2"),
+}
+
+# Reference 5.3: size -> tokens and USD for low, 2.5 medium, 2.5 high = 2 medium, 2.5 xhigh, 2.5 max = 2 high.
+FORMULA = {
+    "1024x1024": ((196, ".0059"), (439, ".0132"), (1756, ".0527"), (3122, ".0937"), (7024, ".2107")),
+    "1536x1024": ((158, ".0047"), (343, ".0103"), (1372, ".0412"), (2459, ".0738"), (5488, ".1646")),
+    "1024x1536": ((158, ".0047"), (343, ".0103"), (1372, ".0412"), (2459, ".0738"), (5488, ".1646")),
+    "1920x1088": ((148, ".0044"), (344, ".0103"), (1325, ".0398"), (2356, ".0707"), (5300, ".1590")),
+    "2048x2048": ((397, ".0119"), (892, ".0268"), (3568, ".1070"), (6343, ".1903"), (14272, ".4282")),
+    "2560x1440": ((205, ".0062"), (478, ".0143"), (1843, ".0553"), (3276, ".0983"), (7370, ".2211")),
+    "3840x2160": ((371, ".0111"), (865, ".0260"), (3336, ".1001"), (5930, ".1779"), (13342, ".4003")),
+}
+
+# Reference 5.1: model -> USD per million tokens: text in, image in, text out, image out.
+RATES = {
+    "gpt-image-2": ("5", "8", "30", "30"),
+    "gpt-image-2.5-sunburst": ("5", "8", "30", "30"),
+    "gpt-image-2.5-flare": ("5", "8", "30", "30"),
+    "gpt-image-2.6-sunburst": ("5", "8", "30", "30"),
+    "gpt-image-2.6-flare": ("5", "8", "30", "30"),
+    "gpt-image-1.5": ("5", "8", "10", "32"),
+    "chatgpt-image-latest": ("5", "8", "10", "32"),
+    "gpt-image-1": ("5", "10", "40", "40"),
+    "gpt-image-1-mini": ("2", "2.5", "8", "8"),
+}
+
+
+def _image_usd(model: str, tokens: int) -> Decimal:
+    cost = pricing.cost_micros(model, Usage(output_tokens=tokens), DAY)
+    assert cost is not None
+    return Decimal(cost) / 1_000_000
+
+
+def _formula_cases():
+    for size, row in FORMULA.items():
+        for quality, (tokens, usd) in zip(("low", "medium", "high", "xhigh", "max"), row, strict=True):
+            yield from ((model, quality, size, tokens, usd) for model in FORMULA_MODELS)
+        for quality, (tokens, usd) in zip(("low", "medium", "high"), (row[0], row[2], row[4]), strict=True):
+            yield "gpt-image-2", quality, size, tokens, usd
+
+
+@pytest.mark.parametrize(("model", "quality", "size", "tokens", "usd"), list(_formula_cases()))
+def test_formula_tokens_and_dollars(model, quality, size, tokens, usd):
+    """Every figure of reference 5.3: tokens exactly, dollars to its four places."""
+    assert pricing.output_tokens(model, quality, size) == tokens
+    assert round(_image_usd(model, tokens), 4) == Decimal(usd)
+
+
+@pytest.mark.parametrize(
+    ("model", "quality", "size", "tokens"),
+    [
+        ("gpt-image-2", "high", "1792x1024", 5063),
+        ("gpt-image-2", "high", "3584x2048", 12329),
+        ("gpt-image-2.5-flare", "xhigh", "1024x640", 1700),
+        ("gpt-image-2.5-flare", "low", "1536x864", 120),
+    ],
+)
+def test_measured_tokens(model, quality, size, tokens):
+    """What the vendor billed is what the formula says."""
+    assert pricing.output_tokens(model, quality, size) == tokens
+
+
+@pytest.mark.parametrize(("model", "quality"), list(product(FIXED_MODELS, FIXED)))
+def test_fixed_tokens(model, quality):
+    """Every figure of reference 5.2, for each of the four older models."""
+    for size, tokens in FIXED[quality].items():
+        assert pricing.output_tokens(model, quality, size) == tokens
+
+
+@pytest.mark.parametrize("model", FIXED_USD)
+def test_fixed_dollars(model):
+    """The guide's dollars of the older models, which it rounds by up to 0.002 this way or that."""
+    tokens = [count for row in FIXED.values() for count in row.values()]
+    for count, usd in zip(tokens, FIXED_USD[model], strict=True):
+        assert abs(_image_usd(model, count) - Decimal(usd)) < Decimal("0.002")
+
+
+@pytest.mark.parametrize(("model", "rates"), RATES.items())
+def test_rates(model, rates):
+    """A million tokens of each kind cost what reference 5.1 says."""
+    million = 1_000_000
+    kinds = (
+        Usage(input_text_tokens=million, output_tokens=0),
+        Usage(input_image_tokens=million, output_tokens=0),
+        Usage(output_tokens=million, output_text_tokens=million),
+        Usage(output_tokens=million),
+    )
+    assert [pricing.cost_micros(model, usage, DAY) for usage in kinds] == [int(Decimal(rate) * million) for rate in rates]
+
+
+def test_every_model_of_the_catalog_has_a_price():
+    """A model that is offered can be budgeted; one that is not known has no price, and no made-up one."""
+    assert set(RATES) == set(catalog.known_names())
+    assert pricing.rates_on("a-gateway-model", DAY) is None
+    assert pricing.cost_micros("a-gateway-model", Usage(output_tokens=5), DAY) is None
+    assert pricing.rates_on("gpt-image-2", date(2025, 3, 31)) is None
+
+
+def _reference() -> dict:
+    if not PRICES.is_file():
+        pytest.skip("the reference does not lie beside this checkout")
+    return json.loads(PRICES.read_text(encoding="utf-8"))["models"]
+
+
+def test_every_token_figure_of_the_reference():
+    """prices.json, figure by figure: tokens of every model, quality and size."""
+    checked = 0
+    for model, entry in _reference().items():
+        for size, row in entry.get("output_tokens_per_image", {}).get("table", {}).items():
+            for quality, tokens in row.items():
+                assert pricing.output_tokens(model, quality, size) == tokens, (model, quality, size)
+                checked += 1
+    assert checked == 3 * 12 + 2 * 5 * 12 + 4 * 9
+
+
+def test_every_dollar_figure_of_the_reference():
+    """prices.json, figure by figure: USD of one image to the last place, and the rates they come from."""
+    checked = 0
+    for model, entry in _reference().items():
+        rates = pricing.rates_on(model, DAY)
+        for size, row in entry.get("output_usd_per_image", {}).get("standard", {}).items():
+            for quality, usd in row.items():
+                tokens = pricing.output_tokens(model, quality, size)
+                assert tokens is not None
+                assert _image_usd(model, tokens) == Decimal(str(usd)), (model, quality, size)
+                checked += 1
+        published = entry.get("prices_per_1m_tokens_usd", {}).get("standard")
+        if published is not None:
+            assert rates is not None, model
+            told = (published["text_input"], published["image_input"], published["image_output"])
+            assert (rates.text_in, rates.image_in, rates.image_out) == tuple(Decimal(str(rate)) for rate in told)
+            assert rates.text_out == Decimal(str(published["text_output"] or published["image_output"]))
+    assert checked == 3 * 12 + 2 * 5 * 12 + 4 * 9
+
+
+def test_the_worst_case_covers_the_ceilings_of_the_reference():
+    """Where tokens are only estimated or measured (2.6), the bound lies above every one of those figures."""
+    checked = 0
+    for model, entry in _reference().items():
+        tokens = entry.get("output_tokens_per_image", {})
+        for table in (tokens.get("planning_ceiling", {}), tokens.get("measured", {})):
+            for size, row in table.items():
+                for quality, ceiling in row.items():
+                    usage = pricing.most_usage(_request(model, quality=quality, size=size))
+                    assert usage.output_tokens is not None
+                    assert usage.output_tokens >= ceiling, (model, quality, size)
+                    checked += 1
+    assert checked > 100
+
+
+# Tokens of image input at 2.5 USD a million (gpt-image-1-mini): half a micro goes to the even neighbour.
+@pytest.mark.parametrize(("tokens", "micros"), [(0, 0), (1, 2), (2, 5), (3, 8), (5, 12), (7, 18), (9, 22), (11, 28)])
+def test_half_a_micro_goes_to_the_even_one(tokens, micros):
+    """Rounding favours nobody, and happens once an attempt."""
+    assert pricing.cost_micros("gpt-image-1-mini", Usage(input_image_tokens=tokens, output_tokens=0), DAY) == micros
+
+
+def test_kinds_are_summed_before_rounding():
+    """Three kinds of tokens, one sum: 7 * 2 + 1 * 2.5 + 10 * 8 = 96.5 micros, rounded to 96."""
+    usage = Usage(input_text_tokens=7, input_image_tokens=1, output_tokens=10)
+    assert pricing.cost_micros("gpt-image-1-mini", usage, DAY) == 96
+
+
+@pytest.mark.parametrize(
+    ("usage", "micros"),
+    [
+        (Usage(output_tokens=100), 3200),
+        (Usage(output_tokens=100, output_text_tokens=100), 1000),
+        (Usage(output_tokens=100, output_text_tokens=25), 75 * 32 + 25 * 10),
+        (Usage(output_tokens=100, output_text_tokens=500), 1000),
+        (Usage(input_text_tokens=10, output_tokens=0), 50),
+        (Usage(input_text_tokens=10), None),
+        (Usage(), None),
+    ],
+)
+def test_text_and_image_output_have_their_own_rates(usage, micros):
+    """Output that is not told apart counts as images, the dearer kind; without output tokens nothing is known."""
+    assert pricing.cost_micros("gpt-image-1.5", usage, DAY) == micros
+
+
+FREE = {
+    Outcome.REJECTED,
+    Outcome.RATE_LIMITED,
+    Outcome.UNAVAILABLE,
+    Outcome.OFFLINE,
+    Outcome.ACCOUNT_BLOCKED,
+    Outcome.RELEASED,
+    Outcome.LOST,
+}
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_an_ending_costs_what_its_usage_says(outcome):
+    """Refusals are free, answers cost their usage, and what was lost on the way is not known: never zero."""
+    told = Usage(input_text_tokens=10, output_tokens=196)
+    assert pricing.cost_of(Ending(outcome, usage=told), "gpt-image-2", DAY) == (0 if outcome in FREE else 5930)
+    assert pricing.cost_of(Ending(outcome), "gpt-image-2", DAY) == (0 if outcome in FREE else None)
+    assert pricing.cost_of(Ending(outcome, usage=told), "a-gateway-model", DAY) == (0 if outcome in FREE else None)
+
+
+def _request(model: str, prompt: str = "A fox", **fields) -> Request:
+    return Request("generate", model, prompt, fields)
+
+
+def test_a_worst_case_by_hand():
+    """The bytes of the prompt and the overhead, n times, and the published tokens, n times."""
+    request = _request("gpt-image-2", "Füchse", quality="low", size="1024x1024", n=3)
+    assert pricing.most_usage(request) == Usage(input_text_tokens=(7 + 6) * 3, output_tokens=196 * 3)
+    assert pricing.worst_case_micros(request, DAY) == 3 * (13 * 5 + 196 * 30)
+    assert pricing.worst_case_micros(_request("a-gateway-model"), DAY) is None
+
+
+PUBLISHED = [
+    (model, quality, size)
+    for model in RATES
+    for quality in ("low", "medium", "high", "xhigh", "max")
+    for size in FORMULA
+    if pricing.output_tokens(model, quality, size) is not None
+]
+
+
+@given(
+    st.sampled_from(PUBLISHED),
+    st.text(min_size=1, max_size=200).filter(lambda text: text.isprintable()),
+    st.integers(1, 10),
+    st.floats(0, 1),
+    st.booleans(),
+    st.booleans(),
+)
+def test_no_attempt_costs_more_than_its_worst_case(figure, prompt, images, share, any_quality, any_size):
+    """Whatever part of its tokens is used, and whatever `auto` turns out to be, the bound holds."""
+    model, quality, size = figure
+    asked = {"quality": "auto" if any_quality else quality, "size": "auto" if any_size else size, "n": images}
+    worst = pricing.worst_case_micros(_request(model, prompt, **asked), DAY)
+    output = pricing.output_tokens(model, quality, size)
+    assert output is not None
+    text = int(share * len(prompt.encode())) + pricing.PROMPT_OVERHEAD_TOKENS
+    cost = pricing.cost_micros(model, Usage(text * images, 0, output * images), DAY)
+    assert cost is not None
+    assert worst is not None
+    assert cost <= worst
+
+
+@pytest.mark.parametrize("model", [name for name in RATES if name not in FIXED_MODELS])
+def test_auto_is_bounded_by_the_dearest_size(model):
+    """Leaving size or quality to the server never lowers the bound below one that is written out."""
+    sizes = ["2880x2880", "3840x2160", "3840x1280", "1024x1024", "2048x2048"]
+    left_open = pricing.most_usage(_request(model, quality="auto", size="auto")).output_tokens
+    by_quality = [pricing.most_usage(_request(model, quality="auto", size=size)).output_tokens for size in sizes]
+    written = [pricing.most_usage(_request(model, quality="high", size=size)).output_tokens for size in sizes]
+    assert left_open is not None
+    for quality_open, both_written in zip(by_quality, written, strict=True):
+        assert both_written is not None
+        assert quality_open is not None
+        assert both_written <= quality_open <= left_open
+
+
+@pytest.mark.parametrize(
+    ("micros", "text"),
+    [(0, "0.000000"), (1, "0.000001"), (1_234_567, "1.234567"), (10**15 + 1, "1000000000.000001"), (-5, "-0.000005")],
+)
+def test_dollars_have_six_places(micros, text):
+    """No float comes near money."""
+    assert pricing.dollars(micros) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "pixels"),
+    [("1024x640", (1024, 640)), ("auto", None), ("", None), ("x", None), ("1x", None), ("-1x2", None), ("१x2", None)],
+)
+def test_sizes_are_read_strictly(text, pixels):
+    """Only plain digits make a size."""
+    assert pricing.parse_size(text) == pixels
