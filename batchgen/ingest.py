@@ -90,6 +90,7 @@ def submit(database: Database, manifests: Sequence[Manifest], terms: Terms, now:
         _refuse_problems(readings)
         begin_to_write(session)
         with session.begin():
+            submission.alone(session)
             stored = [_store(session, number, reading, terms, now) for number, reading in enumerate(readings)]
             _refuse_changes(stored, terms)
     return stored
@@ -180,6 +181,8 @@ def _checked(row: Row, terms: Terms, reading: _Reading) -> Wanted | None:
     if wanted is None or findings:
         return None
     told = list(_warnings(wanted.request.model, tuple(wanted.request.parameters.items())))
+    if terms.simulated and (gone := parameters.unavailable(wanted.request.model, terms.day)):
+        told.append(f"{gone}; only the sandbox still answers to it")
     if terms.official and (soon := parameters.ending(wanted.request.model, terms.day)):
         told.append(soon)
     for message in told:
@@ -256,7 +259,10 @@ def _store(session: Transaction, number: int, reading: _Reading, terms: Terms, n
         )
     comparison = submission.compare(session, number, batch)
     if not comparison.changed.count or (terms.update and not comparison.running.count):
-        submission.store(session, number, batch, now)
+        if submission.store(session, number, batch, now) != comparison.changed.count:
+            raise WrongUsage(
+                f"{manifest.label}: changed rows are being made right now: stop that run first; nothing was stored"
+            )
         batches.record_manifest(session, batch, ManifestFile(path, reading.sha256, tuple(reading.columns)))
     warnings = tuple(
         f"{manifest.label}:{line}: {message}" + (f" (and {count - 1} more rows)" if count > 1 else "")
@@ -290,11 +296,11 @@ def _refuse_changes(stored: Sequence[Submitted], terms: Terms) -> None:
     told = []
     for one in stored:
         if terms.update and one.comparison.running.count:
-            told += [f"{one.manifest}: {_some(one.comparison.running)} being made right now: stop that run first"]
+            told += [f"{one.manifest}: being made right now: {_some(one.comparison.running)}; stop that run first"]
         elif not terms.update and one.comparison.changed.count:
             told += [
-                f"{one.manifest}: {_some(one.comparison.changed)} differently from what batch {one.batch.name} holds; "
-                "--update makes them again, and keeps the old images in .previous/"
+                f"{one.manifest}: not what batch {one.batch.name} holds, by a cell, an option or a default: "
+                f"{_some(one.comparison.changed)}; --update makes that again and keeps the old images in .previous/"
             ]
     if told:
         raise ManifestError("\n".join([*told, "nothing was stored"]))

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from batchgen.core.request import Value
 from batchgen.errors import WrongUsage
-from batchgen.settings import Settings
+from batchgen.settings import Settings, masked_url
 from batchgen.store import migrate, reports
 from batchgen.store.engine import Database
 
@@ -49,6 +49,11 @@ class Project:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.database.close()
+
+    @property
+    def shown_database(self) -> str:
+        """The database's URL for a person, without a password."""
+        return masked_url(self.settings.database.url)
 
     @property
     def on_sandbox(self) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
+from urllib.parse import urlsplit
 
 import msgspec
 from dotenv import dotenv_values
@@ -114,8 +115,13 @@ class Secrets:
         return "Secrets(***)"
 
     def reveal(self, name: str) -> str:
-        """The secret of that name, or an empty string."""
-        return self._values.get(name, ("", ""))[0]
+        """The secret of that name, or an empty string. Raises SettingsError for one that no header can carry."""
+        secret, source = self._values.get(name, ("", ""))
+        # Copied keys end in a line break more often than not.
+        secret = secret.strip()
+        if not (secret.isascii() and secret.isprintable()):
+            raise SettingsError(f"{source}: {name} holds characters that no key has; copy it again")
+        return secret
 
     def source(self, name: str) -> str:
         """Where it was found (`environment` or `.env`), or an empty string."""
@@ -252,8 +258,7 @@ def _default(name: str, given: _Given) -> Value:
     """A field of a request for every row: what is wrong with it is told once, and not on every line."""
     value = typed(name, given.value) if isinstance(given.value, str) else given.value
     # What depends on the model is checked with each row's.
-    kind = name if name in parameters.PARAMETERS else "user"
-    for finding in parameters.problems("", {kind: value}):
+    for finding in parameters.misfits(name if name in parameters.PARAMETERS else "user", value):
         raise SettingsError(f"{given.source}: [defaults] {name}: {finding.message}")
     checked: Value = value
     return checked
@@ -284,9 +289,24 @@ def _check_words(settings: Settings) -> None:
         raise SettingsError(f"{sources['provider.name']}: [provider] name = {provider.name!r}: must be openai or sandbox")
     if unknown not in ("retry", "hold"):
         raise SettingsError(f"{sources['retry.unknown']}: [retry] unknown = {unknown!r}: must be retry or hold")
-    if not provider.base_url.startswith(("http://", "https://")):
+    wrong = _wrong_address(provider.base_url)
+    if wrong:
         place = f"{sources['provider.base_url']}: [provider] base_url"
-        raise SettingsError(f"{place} = {masked_url(provider.base_url)!r}: must begin with https:// or http://")
+        raise SettingsError(f"{place} = {masked_url(provider.base_url)!r}: {wrong}")
+
+
+def _wrong_address(url: str) -> str:
+    """Why requests cannot be sent to this address, or an empty string."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        return f"is no address: {error}"
+    if parts.scheme not in ("http", "https"):
+        return "must begin with https:// or http://"
+    if not host:
+        return "names no host"
+    return "must not hold a password: name the variable that holds the key in api_key_env" if "@" in parts.netloc else ""
 
 
 def _secrets(environment: Mapping[str, str], dotenv: Mapping[str, str]) -> Secrets:

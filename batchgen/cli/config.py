@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_app
 def config_command(app: App, *, as_json: bool) -> None:
-    """The settings in force and where each came from; secrets are masked."""
+    """The settings in force and their origins.
+
+    Secrets are masked.
+    """
     found = _entries(app.settings())
     if as_json:
         data_json({entry["key"]: {"value": entry["value"], "source": entry["source"]} for entry in found})
@@ -24,6 +27,7 @@ def config_command(app: App, *, as_json: bool) -> None:
 
 
 def _entries(settings: "Settings") -> list[dict[str, Any]]:
+    from batchgen.core.assembly import BUILT_IN
     from batchgen.settings import masked_url, tables
 
     found = []
@@ -35,8 +39,8 @@ def _entries(settings: "Settings") -> list[dict[str, Any]]:
                 {"key": name, "value": masked_url(value) if key.endswith("url") else value, "source": settings.sources[name]}
             )
     found += [
-        {"key": f"defaults.{name}", "value": value, "source": settings.sources[f"defaults.{name}"]}
-        for name, value in settings.defaults.items()
+        {"key": f"defaults.{name}", "value": value, "source": settings.sources.get(f"defaults.{name}", "built-in")}
+        for name, value in {**BUILT_IN, **settings.defaults}.items()
     ]
     variable = settings.provider.api_key_env
     if variable:

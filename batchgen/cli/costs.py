@@ -36,4 +36,4 @@ def costs_command(app: App, by: str, *, as_json: bool) -> None:
         ]
         data(table([by, "images", "requests", "cost"], rows, right=(1, 2)))
     else:
-        app.console.tell("nothing was spent yet")
+        app.console.tell(f"nothing was spent yet in {project.shown_database}")

@@ -20,7 +20,10 @@ from batchgen.cli.app import App, pass_app
 )
 @pass_app
 def export_command(app: App, name: str, kind: str, path: Path | None) -> None:
-    """One line a job: what was asked for, the files, what it cost, what went wrong."""
+    """Write one line a job.
+
+    What was asked for, the files (below the storage folder), what it cost, what went wrong.
+    """
     from batchgen.exports.files import whole_file
     from batchgen.exports.rows import WRITERS
     from batchgen.store import batches, listing

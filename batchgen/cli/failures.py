@@ -34,7 +34,7 @@ def failures_command(app: App, name: str, *, as_json: bool) -> None:
         data_json({"name": name, "failures": listed})
         return
     if not found:
-        app.console.tell(f"no job of {name} has failed")
+        app.console.tell(f"no job of {name} has failed; batchgen status {name} says whether any are waiting")
     for failure in found:
         more = ", ..." if failure.jobs > len(failure.examples) else ""
         data(f"{failure.jobs:,} {failure.outcome} ({failure.error_code}): {one_line(failure.message or '')}")

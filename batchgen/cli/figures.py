@@ -62,7 +62,7 @@ def totals(summaries: "Sequence[Summary]") -> dict[str, Any]:
 
 
 def as_table(summaries: "Sequence[Summary]") -> str:
-    """A line a batch."""
+    """A line a batch, and below the table what is not certain about its money."""
     from batchgen.core.job import State
 
     rows = [
@@ -70,11 +70,16 @@ def as_table(summaries: "Sequence[Summary]") -> str:
             summary.batch.name,
             *(f"{summary.states[state]:,}" for state in State),
             f"{summary.artifacts:,}",
-            cost_text(summary.money, simulated=summary.batch.simulated),
+            "unknown" if summary.money.cost_micros is None else f"${_exact(summary.money.cost_micros)}",
         ]
         for summary in summaries
     ]
-    return table(["batch", *(state.value for state in State), "images", "cost"], rows, right=range(1, 7))
+    told = [table(["batch", *(state.value for state in State), "images", "cost"], rows, right=range(1, 8))]
+    for summary in summaries:
+        money = cost_text(summary.money, simulated=summary.batch.simulated)
+        if summary.batch.simulated or summary.money.unknown or summary.money.unpriced:
+            told.append(f"{summary.batch.name}: {money}")
+    return "\n".join(told)
 
 
 def line(summary: "Summary") -> str:

@@ -6,24 +6,30 @@ import click
 
 from batchgen.cli.console import data, data_json, table
 
+_LEGEND = """\
+USD of one 1024x1024 image by quality, sync, without the prompt's text; ? is not published, the answer's usage tells it.
+Sizes: free is WxH in steps of 16, 655,360 to 8,294,400 pixels, edges up to 3840 and 3:1;
+listed is 1024x1024, 1536x1024 and 1024x1536.
+The dates are api.openai.com's; gateways may go on. Rates, formats and snapshots: batchgen models --json."""
+
 
 @click.command("models")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def models_command(*, as_json: bool) -> None:
-    """What each model takes and costs, and when it is shut down."""
+    """What each model takes and costs."""
     from batchgen.core import catalog
 
     found = [_model(model) for model in catalog.MODELS]
     if as_json:
         data_json({"models": found})
         return
-    headers = ["model", "sizes", "qualities", "USD of 1024x1024", "shut down"]
+    qualities = ("low", "medium", "high", "xhigh", "max")
     rows = [
-        [model["name"], model["sizes"], " ".join(model["qualities"]), model["cost"], model["shutdown"] or "-"]
-        for model in ({**model, "sizes": _sizes(model), "cost": _cost(model)} for model in found)
+        [model["name"], *(_cost(model, quality) for quality in qualities), "listed" if model["sizes"] else "free", _gone(model)]
+        for model in found
     ]
-    data(table(headers, rows))
-    data("USD per million tokens: batchgen models --json. A price of ? is not published; the answer's usage tells it.")
+    data(table(["model", *qualities, "sizes", "shut down"], rows, right=range(1, 6)))
+    data(_LEGEND)
 
 
 def _model(model: Any) -> dict[str, Any]:
@@ -60,10 +66,14 @@ def _model(model: Any) -> dict[str, Any]:
     }
 
 
-def _sizes(model: dict[str, Any]) -> str:
-    return " ".join(model["sizes"]) if model["sizes"] else "WxH in steps of 16, up to 3840"
+def _cost(model: dict[str, Any], quality: str) -> str:
+    prices = model["image_cost_usd"]["1024x1024"]
+    if quality not in prices:
+        return "-"
+    return "?" if prices[quality] is None else f"{float(prices[quality]):.4f}"
 
 
-def _cost(model: dict[str, Any]) -> str:
-    prices = model["image_cost_usd"]["1024x1024"].values()
-    return " ".join("?" if price is None else f"{float(price):.4f}" for price in prices)
+def _gone(model: dict[str, Any]) -> str:
+    if not model["shutdown"]:
+        return ""
+    return f"{model['shutdown']}, use {model['replacement']}"

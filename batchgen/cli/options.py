@@ -10,7 +10,7 @@ import click
 
 from batchgen.core import fields
 from batchgen.core.manifest import typed
-from batchgen.core.parameters import PARAMETERS, Choice
+from batchgen.core.parameters import PARAMETERS, Choice, misfits
 from batchgen.core.request import Value
 from batchgen.errors import WrongUsage
 
@@ -29,7 +29,7 @@ def manifests(*, required: bool) -> Callable[[_Command], _Command]:
 
     def decorate(command: _Command) -> _Command:
         added: list[Callable[[_Command], _Command]] = [
-            click.argument("manifests", nargs=-1, required=required, metavar="MANIFEST..."),
+            click.argument("manifests", nargs=-1, required=required, metavar="MANIFEST..." if required else "[MANIFEST]..."),
             click.option("--name", help="Name of the batch, for one manifest; may hold strftime fields, as in daily-%Y-%m-%d."),
             click.option("--update", is_flag=True, help="Make rows again whose request differs from what the batch holds."),
             click.option(
@@ -59,8 +59,15 @@ def request_fields(command: _Command) -> _Command:
 
 
 def given_fields(values: Mapping[str, Any]) -> dict[str, Value]:
-    """Those of a command's arguments that are fields of a request and were given."""
-    return {name: typed(name, values[name]) for name in FIELD_OPTIONS if values.get(name) is not None}
+    """Those of a command's arguments that are fields of a request and were given. Raises WrongUsage for a misfit.
+
+    What depends on the model is checked with each row.
+    """
+    given = {name: typed(name, values[name]) for name in FIELD_OPTIONS if values.get(name) is not None}
+    for name, value in given.items():
+        for finding in misfits(name, value) if name in PARAMETERS else ():
+            raise WrongUsage(f"--{name.replace('_', '-')} {finding.message}")
+    return given
 
 
 def column_mapping(columns: Sequence[str]) -> dict[str, str]:
@@ -94,7 +101,7 @@ def manifest_sources(paths: Sequence[str], name: str | None, *, simulated: bool)
             continue
         path = Path(text)
         if not _is_file(path):
-            raise WrongUsage(f"there is no manifest {text}")
+            raise WrongUsage(f"{text} is a folder: name a manifest" if path.is_dir() else f"there is no manifest {text}")
         chosen = batch_name(path.stem if name is None else _dated(name), simulated=simulated)
         sources.append(Manifest(path, chosen, named=name is not None, open=_opener(path)))
     return sources
@@ -110,9 +117,10 @@ def _dated(name: str) -> str:
 
 def _is_file(path: Path) -> bool:
     try:
+        str(path).encode()
         return path.is_file()
-    except OSError:
-        # A name that is too long, a folder that may not be looked into.
+    except (OSError, UnicodeEncodeError):
+        # A name that is too long or no text (the ledger could not keep it), a folder that may not be looked into.
         return False
 
 

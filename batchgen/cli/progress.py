@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from batchgen.cli.console import Console, Loudness, one_line, visible
 from batchgen.core.job import FINAL, State
@@ -13,28 +13,16 @@ from batchgen.core.pricing import dollars
 
 if TYPE_CHECKING:
     from batchgen.store.queue import Claim
-    from batchgen.worker.events import Settled
+    from batchgen.worker.events import Observer, Settled
 
 # Elsewhere than on a terminal a line is written so often; a log of a night stays readable.
 _LINE_EVERY_S = 10.0
 
 
-class Watcher(Protocol):
-    """An Observer that has a beginning and an end."""
-
-    def started(self, claim: "Claim") -> None: ...
-
-    def settled(self, settled: "Settled") -> None: ...
-
-    def notice(self, text: str) -> None: ...
-
-    def alarm(self, text: str) -> None: ...
-
-
 @contextmanager
-def watch(console: Console, total: int) -> Iterator[Watcher]:
+def watch(console: Console, total: int) -> "Iterator[Observer]":
     """Show a run of so many jobs."""
-    if console.loudness is Loudness.NORMAL and sys.stderr.isatty():
+    if total and console.loudness is Loudness.NORMAL and sys.stderr.isatty():
         with _Bar(total) as bar:
             yield bar
     else:
@@ -50,10 +38,12 @@ class _Counts:
         self.failed = 0
         self.done = 0
         self.cost_micros = 0
+        self.in_flight = 0
         self.began = time.monotonic()
 
     def add(self, settled: "Settled") -> None:
         """Count an end."""
+        self.in_flight -= 1
         self.done += settled.state in FINAL
         self.succeeded += settled.state is State.SUCCEEDED
         self.failed += settled.state is State.FAILED
@@ -64,7 +54,8 @@ class _Counts:
         seconds = max(time.monotonic() - self.began, 0.001)
         failed = f", {self.failed:,} failed" if self.failed else ""
         rate = self.succeeded / seconds * 60
-        return f"{self.succeeded:,} of {self.total:,} made{failed}, {rate:,.0f}/min, ${dollars(self.cost_micros)}"
+        flying = f", {self.in_flight:,} in flight" if self.in_flight else ""
+        return f"{self.succeeded:,} of {self.total:,} made{failed}{flying}, {rate:,.0f}/min, ${dollars(self.cost_micros)}"
 
 
 class _Lines:
@@ -76,6 +67,7 @@ class _Lines:
         self._next = time.monotonic() + _LINE_EVERY_S
 
     def started(self, claim: "Claim") -> None:
+        self._counts.in_flight += 1
         self._console.detail(f"{claim.folder}/{claim.custom_id}: attempt {claim.attempt} of {claim.request.model}")
 
     def settled(self, settled: "Settled") -> None:
@@ -119,7 +111,8 @@ class _Bar:
         self._progress.stop()
 
     def started(self, claim: "Claim") -> None:
-        """Nothing to show: the bar counts what is done."""
+        self._counts.in_flight += 1
+        self._progress.update(self._task, description=self._counts.text())
 
     def settled(self, settled: "Settled") -> None:
         self._counts.add(settled)

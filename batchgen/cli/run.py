@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -11,11 +12,13 @@ import click
 from batchgen.cli import figures, options, progress, submit
 from batchgen.cli.app import App, pass_app
 from batchgen.cli.console import Console, counted, data_json
+from batchgen.cli.signals import on_signals
 from batchgen.errors import Halted, WrongUsage
 
 if TYPE_CHECKING:
     from batchgen.project import Project
     from batchgen.store.batches import Batch
+    from batchgen.worker.events import Observer
     from batchgen.worker.plan import Result
     from batchgen.worker.pool import Pool
 
@@ -45,7 +48,7 @@ def _work_options(command: _Command) -> _Command:
 @_work_options
 @pass_app
 def run_command(app: App, /, **given: Any) -> int:
-    """Submit what is given, then work until every job in scope is final.
+    """Submit, then work until every job is final.
 
     The scope is the given manifests and batches; with neither, every real batch.
     """
@@ -60,7 +63,7 @@ def run_command(app: App, /, **given: Any) -> int:
 @_work_options
 @pass_app
 def resume_command(app: App, /, *, names: Sequence[str], **given: Any) -> int:
-    """Queue failed jobs again with a clean record, and run.
+    """Queue failed jobs again, and run.
 
     Without names: of every real batch.
     """
@@ -140,6 +143,8 @@ def _work(console: Console, project: "Project", scope: _Scope, limit: int | None
     plan = project.plan(scope.batches, limit)
     with project.database.read() as tx:
         waiting = sum(reports.unfinished(tx, plan.batches).values())
+    if not waiting:
+        console.tell("nothing to do")
     total = min(waiting, limit) if limit else waiting
 
     async def work() -> "tuple[Result, int | None]":
@@ -147,7 +152,11 @@ def _work(console: Console, project: "Project", scope: _Scope, limit: int | None
             async with project.pool(plan, watcher, simulated=scope.simulated) as pool:
                 stopping = _Stopping(watcher, pool)
                 stopping.listen()
-                return await pool.run(), stopping.signal
+                try:
+                    await pool.run()
+                except Halted as halt:
+                    pool.result.halted = str(halt)
+                return pool.result, stopping.signal
 
     return asyncio.run(work())
 
@@ -155,27 +164,19 @@ def _work(console: Console, project: "Project", scope: _Scope, limit: int | None
 class _Stopping:
     """The first signal drains, the second one stops waiting."""
 
-    def __init__(self, watcher: progress.Watcher, pool: "Pool") -> None:
+    def __init__(self, watcher: "Observer", pool: "Pool") -> None:
         self.signal: int | None = None
         self._watcher = watcher
         self._pool = pool
 
     def listen(self) -> None:
-        """Take over the signals that end a program."""
-        loop = asyncio.get_running_loop()
+        """Take over the signals that end a program; under nohup a hangup stays ignored."""
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)
-            if number is None:
-                continue
-            try:
-                loop.add_signal_handler(number, self._stop, number)
-            except NotImplementedError:
-                # Windows: the handler runs in the main thread, between two steps of the loop.
-                signal.signal(number, lambda got, _frame: loop.call_soon_threadsafe(self._stop, got))
+            on_signals(partial(self._stop, name), name)
 
-    def _stop(self, number: int) -> None:
+    def _stop(self, name: str) -> None:
         if self.signal is None:
-            self.signal = number
+            self.signal = getattr(signal, name)
             self._pool.drain()
             self._watcher.alarm(
                 f"stopping: waiting for {counted(self._pool.in_flight, 'request')} in flight; once more to stop at once"
@@ -200,7 +201,8 @@ def _report(console: Console, project: "Project", scope: _Scope, result: "Result
         )
     for summary in summaries:
         console.tell(figures.line(summary))
-    console.tell(f"this run: {figures.run_line(result, simulated=scope.simulated)}")
+    if result != type(result)():
+        console.tell(f"this run: {figures.run_line(result, simulated=scope.simulated)}")
     for summary in summaries:
         if summary.artifacts:
             console.tell(f"images: {project.root / summary.batch.name}")
@@ -214,12 +216,15 @@ def _tell_failures(console: Console, project: "Project", scope: _Scope, result: 
     from batchgen.store import reports
 
     with project.database.read() as tx:
-        failed = {batch.name: reports.failed(tx, [batch.id]) for batch in scope.batches}
-    count = sum(failed.values()) if scope.named else result.failed
+        failed = {batch.name: reports.failed(tx, batch) for batch in scope.batches}
+    count = sum(jobs for jobs, _ in failed.values()) if scope.named else result.failed
     if not count:
         return False
     earlier = count - result.failed
-    names = [name for name, jobs in failed.items() if jobs]
-    told = f"{result.failed:,} failed in this run" + (f", {earlier:,} earlier" if earlier > 0 else "")
-    console.need(f"{told}: batchgen failures {names[0] if len(names) == 1 else 'NAME'} says why, batchgen resume tries again")
+    console.need(f"{result.failed:,} failed in this run" + (f", {earlier:,} earlier" if earlier > 0 else ""))
+    for name, (jobs, rejected) in failed.items():
+        again = [f"batchgen resume {name} tries again"] if jobs > rejected else []
+        again += [f"{rejected:,} refused by the API: resume asks again only with --rejected"] if rejected else []
+        if jobs:
+            console.need(f"{name}: {'; '.join([f'batchgen failures {name} says why', *again])}")
     return True

@@ -1,12 +1,16 @@
 """`batchgen sandbox`."""
 
 import asyncio
-import signal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from batchgen.cli.app import App, pass_app
+from batchgen.cli.signals import on_signals
+
+if TYPE_CHECKING:
+    from batchgen.providers.sandbox import SandboxOptions
 
 
 @click.command("sandbox")
@@ -21,28 +25,22 @@ from batchgen.cli.app import App, pass_app
 @click.option("--log", type=click.Path(path_type=Path, dir_okay=False), help="Append a JSON line a request to this file.")
 @pass_app
 def sandbox_command(app: App, port: int, latency: float, images_per_minute: int, faults: str, log: Path | None) -> None:
-    """The simulated API as a server of its own, until it is stopped.
+    """Run the simulated API as a server.
 
     Any key is taken. Point a client at it with OPENAI_BASE_URL.
     """
-    from batchgen.providers.sandbox import Sandbox, SandboxOptions, parse_faults
+    from batchgen.providers.sandbox import SandboxOptions, parse_faults
 
-    options = SandboxOptions(latency, images_per_minute, parse_faults(faults), log)
-    try:
-        asyncio.run(_serve(app, Sandbox(options), port))
-    except OSError as error:
-        raise click.ClickException(f"the sandbox cannot listen on port {port}: {error.strerror or error}") from None
+    asyncio.run(_serve(app, SandboxOptions(latency, images_per_minute, parse_faults(faults), log), port))
 
 
-async def _serve(app: App, sandbox: object, port: int) -> None:
+async def _serve(app: App, settings: "SandboxOptions", port: int) -> None:
     from batchgen.providers.sandbox import Sandbox
 
-    assert isinstance(sandbox, Sandbox)
+    sandbox = Sandbox(settings)
     url = await sandbox.start(port=port)
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    on_signals(stop.set, "SIGINT", "SIGTERM")
     click.echo(url)
     app.console.tell(f"use it with: OPENAI_BASE_URL={url} OPENAI_API_KEY=anything batchgen run MANIFEST")
     try:

@@ -28,4 +28,4 @@ def status_command(app: App, name: str | None, *, as_json: bool) -> None:
         if name:
             data(figures.tokens_text(summaries[0].money))
     else:
-        app.console.tell("no batches yet: batchgen submit MANIFEST stores one")
+        app.console.tell(f"no batches yet in {project.shown_database}: batchgen submit MANIFEST stores one")

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print what became of each manifest as JSON.")
 @pass_app
 def submit_command(app: App, /, *, provider: str | None, as_json: bool, **given: Any) -> None:
-    """Store manifests as batches, all of them or none, without making anything yet.
+    """Store manifests without making anything yet.
 
-    A manifest is CSV, TSV or JSONL with a prompt in every row; - is standard input.
+    Each becomes a batch, all of them or none. A manifest is CSV, TSV or JSONL with a prompt in every row; - is standard input.
     """
     with app.project({"provider.name": provider}) as project:
         sources = options.manifest_sources(given["manifests"], given["name"], simulated=project.on_sandbox)

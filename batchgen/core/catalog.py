@@ -32,7 +32,7 @@ class Model:
     snapshots: tuple[str, ...] = ()
     shutdown: date | None = None
     replacement: str = ""
-    complexity: bool = False
+    certain_sizes: bool = True  # False: the vendor has not said that `sizes` holds for this model
     uncertain: tuple[tuple[str, str], ...] = ()  # (parameter, value): the documents contradict each other or are silent
 
     def shut_down_by(self, day: date) -> bool:
@@ -53,7 +53,7 @@ MODELS: tuple[Model, ...] = (
             qualities=_FIVE,
             sizes=SizeRule(),
             output_formats=("png", "jpeg", "webp", "gif", "svg"),
-            complexity=True,
+            certain_sizes=False,
             uncertain=(
                 ("quality", "xhigh"),
                 ("quality", "max"),

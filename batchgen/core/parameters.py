@@ -67,10 +67,12 @@ PARAMETERS: dict[str, Kind] = {
 
 def problems(model: str, parameters: Mapping[str, Value]) -> tuple[Finding, ...]:
     """What the API is certain to refuse, one finding a parameter; empty for a model without rules except for wrong types."""
-    found = [finding for name, value in parameters.items() for finding in _of_kind(name, value)]
+    found = [finding for name, value in parameters.items() for finding in misfits(name, value)]
     entry = catalog.find(model)
-    if entry is not None and not found:
-        found = [Finding(name, message) for name, message in _broken_rules(entry, parameters)]
+    if entry is not None:
+        bad = {finding.field for finding in found}
+        sound = {name: value for name, value in parameters.items() if name not in bad}
+        found += [Finding(name, message) for name, message in _broken_rules(entry, sound)]
     return tuple(found)
 
 
@@ -79,11 +81,12 @@ def warnings(model: str, parameters: Mapping[str, Value]) -> tuple[Finding, ...]
     entry = catalog.find(model)
     if entry is None:
         return (Finding("model", f"{model} is not in the catalog: its parameters are not checked and its cost is unknown"),)
-    return tuple(
-        Finding(name, f"{name}={value} may be refused by {entry.name}: the vendor's documents leave it open")
-        for name, value in entry.uncertain
-        if parameters.get(name) == value
-    )
+    doubtful = [(name, str(value)) for name, value in entry.uncertain if parameters.get(name) == value]
+    size = parse_size(str(parameters.get("size")))
+    if not entry.certain_sizes and isinstance(entry.sizes, SizeRule) and size and _broken_size(entry.sizes, *size):
+        doubtful.append(("size", str(parameters["size"])))
+    left_open = f"may be refused by {entry.name}: the vendor's documents leave it open"
+    return tuple(Finding(name, f"{name}={value} {left_open}") for name, value in doubtful)
 
 
 def unavailable(model: str, day: date) -> str:
@@ -107,7 +110,8 @@ def ending(model: str, day: date) -> str:
     return f"{model} will be shut down on {entry.shutdown}; then use {entry.replacement}"
 
 
-def _of_kind(name: str, value: Value) -> Iterator[Finding]:
+def misfits(name: str, value: Value) -> Iterator[Finding]:
+    """What is wrong with a value for a parameter of this name, whatever the model."""
     match PARAMETERS.get(name):
         case Integer(least, most):
             if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
@@ -168,7 +172,7 @@ def _size(model: Model, parameters: Mapping[str, Value]) -> str:
     if edges is None:
         return "must be WIDTHxHEIGHT in pixels, like 1024x1024, or auto"
     broken = _broken_size(model.sizes, *edges)
-    if not broken:
+    if not broken or not model.certain_sizes:
         return ""
     width, height = nearest_size(model.sizes, *edges)
     return f"{broken}; nearest: {width}x{height}"

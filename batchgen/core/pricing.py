@@ -81,7 +81,7 @@ _FIXED_TOKENS: dict[tuple[str, str], int] = {
 _FIXED_MODELS = frozenset({"gpt-image-1.5", "chatgpt-image-latest", "gpt-image-1-mini", "gpt-image-1"})
 
 # The free size that costs most: the largest square, since tokens fall with the ratio of the edges.
-_DEAREST_FREE_SIZE = (2880, 2880)
+_DEAREST_NOT_BILLED_SIZE = (2880, 2880)
 
 
 def _canonical(model: str) -> str:
@@ -127,7 +127,7 @@ def _most_output_tokens(model: str, quality: str, size: str) -> int:
     if _canonical(model) in _FIXED_MODELS:
         dearest = max(_FIXED_TOKENS.values())
     else:
-        dearest = _by_formula(_DEAREST_FACTOR, *(parse_size(size) or _DEAREST_FREE_SIZE))
+        dearest = _by_formula(_DEAREST_FACTOR, *(parse_size(size) or _DEAREST_NOT_BILLED_SIZE))
     return UNPUBLISHED_FACTOR * dearest
 
 
@@ -150,7 +150,7 @@ def cost_micros(model: str, usage: Usage, day: date) -> int | None:
 
 
 # Ends of an attempt after which nobody was billed: nothing was sent, or a complete answer refused (measured: free).
-_FREE = frozenset(
+_NOT_BILLED = frozenset(
     {
         Outcome.REJECTED,
         Outcome.RATE_LIMITED,
@@ -165,7 +165,7 @@ _FREE = frozenset(
 
 def cost_of(ending: Ending, model: str, day: date) -> int | None:
     """What an attempt that ended so cost, in USD micros; None where its usage does not tell."""
-    return 0 if ending.outcome in _FREE else cost_micros(model, ending.usage, day)
+    return 0 if ending.outcome in _NOT_BILLED else cost_micros(model, ending.usage, day)
 
 
 def most_usage(request: Request) -> Usage:

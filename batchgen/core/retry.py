@@ -38,7 +38,9 @@ class Verdict:
     unknown: int = 0
 
 
-_FREE = frozenset({Outcome.ACCOUNT_BLOCKED, Outcome.STORAGE_FAILED, Outcome.RELEASED, Outcome.LOST, Outcome.SUPERSEDED})
+_COUNTS_NOTHING = frozenset(
+    {Outcome.ACCOUNT_BLOCKED, Outcome.STORAGE_FAILED, Outcome.RELEASED, Outcome.LOST, Outcome.SUPERSEDED}
+)
 _WAITED_OUT = frozenset({Outcome.RATE_LIMITED, Outcome.OFFLINE})
 
 
@@ -49,7 +51,7 @@ def decide(ending: Ending, record: Record, policy: Policy, chance: float) -> Ver
         return Verdict(State.SUCCEEDED)
     if outcome is Outcome.REJECTED:
         return Verdict(State.FAILED)
-    if outcome in _FREE:
+    if outcome in _COUNTS_NOTHING:
         return Verdict(State.PENDING)
     if outcome in _WAITED_OUT:
         return Verdict(State.PENDING, _delay(ending, record.attempt - 1, policy, chance))

@@ -72,6 +72,10 @@ class Http:
             raise NoReply(_words(error), sent=sending.begun, reached=not unreached) from error
 
 
+class _TooLong(aiohttp.ClientError):
+    """The reply goes on beyond what was asked for."""
+
+
 class _Sending:
     """A body that says when it begins to go."""
 
@@ -98,7 +102,7 @@ async def _read(reply: aiohttp.ClientResponse, most_bytes: int) -> bytes:
     async for part in reply.content.iter_any():
         size += len(part)
         if size > most_bytes:
-            raise aiohttp.ClientPayloadError(f"the reply is longer than {most_bytes:,} bytes")
+            raise _TooLong(f"the reply is longer than {most_bytes:,} bytes")
         parts.append(part)
     return b"".join(parts)
 
@@ -108,4 +112,8 @@ def _words(error: BaseException) -> str:
         return "no answer in time"
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"cannot connect to {error.host}:{error.port}: {error.os_error.strerror or error.os_error}"
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return "the reply was cut short"
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "the connection was closed without an answer"
     return str(error) or type(error).__name__

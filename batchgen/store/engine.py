@@ -49,8 +49,11 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that does not write the tables (it may fill temporary ones)."""
-        with self._reachable(), self.engine.connect() as connection, connection.begin():
-            yield connection
+        with self._reachable(), self.engine.connect() as plain:
+            # A report that reads twice must see one moment; SQLite's transactions do by themselves.
+            connection = plain if self.is_sqlite else plain.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:

@@ -112,10 +112,13 @@ def unfinished(tx: Connection, batch_ids: Sequence[int]) -> dict[State, int]:
     return {State.PENDING: 0, State.RUNNING: 0} | {State(state): count for state, count in tx.execute(query)}
 
 
-def failed(tx: Connection, batch_ids: Sequence[int]) -> int:
-    """How many jobs of these batches have failed."""
-    query = select(func.count()).where(jobs.c.batch_id.in_(batch_ids), jobs.c.state == State.FAILED)
-    return tx.execute(query).scalar_one()
+def failed(tx: Connection, batch: Batch) -> tuple[int, int]:
+    """How many jobs of a batch have failed, and how many of those because the API refused them."""
+    last = and_(attempts.c.job_id == jobs.c.id, attempts.c.number == jobs.c.attempt)
+    rejected = func.count(case((attempts.c.outcome == Outcome.REJECTED, 1)))
+    query = select(func.count(), rejected).select_from(jobs.outerjoin(attempts, last))
+    row = tx.execute(query.where(jobs.c.batch_id == batch.id, jobs.c.state == State.FAILED)).one()
+    return row[0], row[1]
 
 
 def failures(tx: Connection, batch: Batch, examples: int) -> list[Failure]:

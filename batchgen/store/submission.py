@@ -148,9 +148,18 @@ def compare(tx: Connection, manifest: int, batch: Batch) -> Comparison:
     )
 
 
-def store(tx: Connection, manifest: int, batch: Batch, now: datetime) -> None:
-    """Add new rows, queue changed ones again, and refresh place and metadata of the others."""
-    _requeue_changed(tx, manifest, batch, now)
+def alone(tx: Connection) -> None:
+    """Keep other submissions out until the transaction ends; on SQLite it keeps them out by itself."""
+    if tx.dialect.name == "postgresql":
+        tx.execute(text("LOCK TABLE batches IN SHARE ROW EXCLUSIVE MODE"))
+
+
+def store(tx: Connection, manifest: int, batch: Batch, now: datetime) -> int:
+    """Add new rows, queue changed ones again, and refresh place and metadata of the others.
+
+    Returns how many were queued again; a changed one that a worker has just claimed is left alone.
+    """
+    requeued = _requeue_changed(tx, manifest, batch, now)
     _refresh(tx, manifest, batch)
     copied = ("position", "custom_id", "custom_id_key", "operation", "model", "request", "metadata", "fingerprint")
     fixed = {
@@ -170,6 +179,7 @@ def store(tx: Connection, manifest: int, batch: Batch, now: datetime) -> None:
         .order_by(_staged.c.position)
     )
     tx.execute(insert(jobs).from_select([*copied, *fixed], rows))
+    return requeued
 
 
 def _changed(manifest: int, batch: Batch) -> Select[tuple[str]]:
@@ -180,20 +190,21 @@ def _changed(manifest: int, batch: Batch) -> Select[tuple[str]]:
     )
 
 
-def _requeue_changed(tx: Connection, manifest: int, batch: Batch, now: datetime) -> None:
+def _requeue_changed(tx: Connection, manifest: int, batch: Batch, now: datetime) -> int:
     changes = {name: _staged.c[name] for name in ("operation", "model", "request", "fingerprint")}
     queued = {"state": State.PENDING, "failures": 0, "unknowns": 0, "cancel_requested": False, "finished_at": None}
-    tx.execute(
+    return tx.execute(
         update(jobs)
         .where(
             jobs.c.batch_id == bindparam("batch"),
             _staged.c.manifest == bindparam("staged_manifest"),
             _staged.c.custom_id_key == jobs.c.custom_id_key,
             jobs.c.fingerprint != _staged.c.fingerprint,
+            jobs.c.state != State.RUNNING,
         )
         .values(**changes, **queued, available_at=now),
         {"batch": batch.id, "staged_manifest": manifest},
-    )
+    ).rowcount
 
 
 def _refresh(tx: Connection, manifest: int, batch: Batch) -> None:

@@ -11,7 +11,7 @@ def reason(ending: Ending, plan: Plan, offline_s: float, now: datetime) -> str |
     """Why the run must halt after an attempt that ended so, or None."""
     help_ = remedy(ending.outcome, ending.error_code, ending.http_status)
     if ending.outcome is Outcome.ACCOUNT_BLOCKED and not ending.blocked_model:
-        return f"the provider refuses the account ({ending.error_code}: {_short(ending)}); {help_}"
+        return f"the provider refuses every request ({ending.error_code}: {_short(ending)}); {help_}"
     if ending.outcome is Outcome.STORAGE_FAILED:
         return f"{_short(ending)}; {help_}"
     if ending.outcome is Outcome.OFFLINE and offline_s >= plan.offline_s:
@@ -30,7 +30,8 @@ def long_wait(due: datetime) -> str:
 def models_blocked(models: dict[str, str], waiting: int) -> str:
     """The line for models that the account cannot use."""
     told = "; ".join(f"{model} ({why})" for model, why in models.items())
-    return f"{waiting:,} jobs wait for models that the account cannot use: {told}; ask for access, or --model and --update"
+    help_ = "ask for access, or write another model and submit with --update"
+    return f"pending for models that the account cannot use: {waiting:,}; {told}; {help_}"
 
 
 def day_used_up(now: datetime) -> str:

@@ -80,6 +80,9 @@ class Pace:
         # The throttler polls; a poll that is long beside the gap would lose places.
         self._throttler.retry_interval = min(0.05, max(0.001, gap / 200))
 
-    def pause(self, seconds: float) -> None:
-        """Nobody starts for so long."""
-        self._paused_until = max(self._paused_until, time.monotonic() + seconds)
+    def pause(self, seconds: float) -> bool:
+        """Nobody starts for so long; True if nobody was waiting already."""
+        now = time.monotonic()
+        is_new = self._paused_until <= now
+        self._paused_until = max(self._paused_until, now + seconds)
+        return is_new

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from batchgen.artifacts.answers import Desk, Office
 from batchgen.core import pricing
 from batchgen.core.job import State
-from batchgen.core.outcome import Outcome
+from batchgen.core.outcome import Ending, Outcome
 from batchgen.core.request import Request
 from batchgen.errors import DatabaseError, Halted
 from batchgen.providers.base import Provider
@@ -38,6 +38,8 @@ LEASE_S = 120.0
 _RENEW_S = LEASE_S / 4
 # How often a worker with nothing to do looks at what others are doing.
 _LOOK_S = 1.0
+# A shorter wait is no news.
+_WORTH_TELLING_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,14 +219,22 @@ class Pool:
         _count(self.result, settled)
         self._observer.settled(settled)
         ending = settled.ending
+        was_bad = self._weather.is_bad
         self._pace.pause(self._weather.observe(ending))
+        if self._weather.is_bad and not was_bad:
+            self._observer.notice(f"the provider does not answer ({ending.error_message}); one request at a time tries again")
         if ending.outcome is Outcome.RATE_LIMITED:
-            self._pace.pause(ending.retry_after_s or self._plan.policy.backoff_base_s)
+            self._slow_down(ending)
         halt = halting.reason(ending, self._plan, self._weather.offline_s(), self._clock())
         if halt is not None:
             self._halt(halt)
         elif newly_blocked:
-            self._observer.alarm(f"{model} is left out: {ending.error_message}")
+            self._observer.notice(f"{model} is left out: {ending.error_message}")
+
+    def _slow_down(self, ending: Ending) -> None:
+        asked_s = ending.retry_after_s or self._plan.policy.backoff_base_s
+        if self._pace.pause(asked_s) and asked_s >= _WORTH_TELLING_S:
+            self._observer.notice(f"the provider asks to wait {asked_s:.0f} s ({ending.error_message})")
 
     def _halt(self, reason: str) -> None:
         self.result.halted = self.result.halted or reason

@@ -98,7 +98,7 @@ def test_a_changed_row_is_refused_and_named(desk):
     with pytest.raises(ManifestError) as caught:
         desk.csv(changed)
     told = str(caught.value)
-    assert "2 rows (fox, owl) differently from what batch m holds" in told
+    assert "not what batch m holds, by a cell, an option or a default: 2 rows (fox, owl)" in told
     assert "--update" in told
     assert told.endswith("nothing was stored")
     assert desk.jobs("m") == before
@@ -144,7 +144,7 @@ def test_a_running_job_refuses_an_update(desk):
     desk.csv(THREE)
     desk.put("owl", "state = 'running', attempt = 1, lease_owner = 'w', lease_expires_at = '2026-11-21 12:10:00'")
     before = desk.jobs("m")
-    with pytest.raises(ManifestError, match=r"1 row \(owl\) being made right now") as caught:
+    with pytest.raises(ManifestError, match=r"being made right now: 1 row \(owl\)") as caught:
         desk.csv(THREE.replace(",A", ",Painting: a"), update=True)
     assert str(caught.value).endswith("nothing was stored")
     assert desk.jobs("m") == before
@@ -164,7 +164,7 @@ def test_long_lists_are_shortened(desk):
     desk.csv("id,prompt\n" + "".join(f"r{n:03},p\n" for n in range(200)))
     found = desk.csv("id,prompt\nx,p\n").comparison
     assert (found.gone.count, len(found.gone.first)) == (200, 50)
-    with pytest.raises(ManifestError, match=r"200 rows \(r000, r001, .*, r049, \.\.\.\) differently"):
+    with pytest.raises(ManifestError, match=r"200 rows \(r000, r001, .*, r049, \.\.\.\); --update"):
         desk.csv("id,prompt\n" + "".join(f"r{n:03},q\n" for n in range(200)))
 
 
