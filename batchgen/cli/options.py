@@ -101,7 +101,7 @@ def manifest_sources(paths: Sequence[str], name: str | None, *, simulated: bool)
             continue
         path = Path(text)
         if not _is_file(path):
-            raise WrongUsage(f"{text} is a folder: name a manifest" if path.is_dir() else f"there is no manifest {text}")
+            raise WrongUsage(f"there is no manifest {text}")
         chosen = batch_name(path.stem if name is None else _dated(name), simulated=simulated)
         sources.append(Manifest(path, chosen, named=name is not None, open=_opener(path)))
     return sources

@@ -174,7 +174,7 @@ def test_a_name_is_for_one_manifest(tmp_path):
         ([str(path)], "", "it is empty"),
         (["-"], "", "it is empty"),
         ([str(tmp_path / "gone.csv")], None, "there is no manifest"),
-        ([str(tmp_path)], None, "is a folder"),
+        ([str(tmp_path)], None, "there is no manifest"),
         (["x" * 400], None, "there is no manifest"),
         ([str(path)], "\udcff", "cannot name a batch"),
     ):
