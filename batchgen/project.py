@@ -100,7 +100,8 @@ class Project:
             longest_wait_s=retry.longest_wait_s,
             offline_s=retry.offline_s,
             limit=limit,
-            images_today=self._images_today(simulated=simulated),
+            images_per_day=limits.images_per_day,
+            images_today=self._images_today(simulated=simulated) if limits.images_per_day else 0,
         )
 
     @asynccontextmanager
@@ -132,10 +133,7 @@ class Project:
         options = SandboxOptions(sandbox.latency_s, sandbox.images_per_minute, parse_faults(sandbox.faults))
         return Simulated(options, timeout_s=settings.timeout_s)
 
-    def _images_today(self, *, simulated: bool) -> int | None:
-        allowed = self.settings.limits.images_per_day
-        if not allowed:
-            return None
+    def _images_today(self, *, simulated: bool) -> int:
         midnight = datetime.combine(utc_now().date(), time(), UTC)
         with self.database.read() as tx:
-            return max(0, allowed - reports.images_since(tx, midnight, simulated=simulated))
+            return reports.images_since(tx, midnight, simulated=simulated)

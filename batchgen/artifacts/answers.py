@@ -7,7 +7,9 @@ commits, then the record goes. An image that is whole on disk therefore always h
 A lock in the worker's folder is held as long as its process lives: whoever can take it knows that the worker is dead.
 """
 
+import errno
 import hashlib
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,20 +20,11 @@ from filelock import FileLock, Timeout
 
 from batchgen.artifacts import files
 from batchgen.artifacts.image import Picture
+from batchgen.core.artifact import Artifact
 
 _LOCK = "lock"
-
-
-class StoredImage(msgspec.Struct, frozen=True):
-    """One image of an answer. `path` is below the storage root."""
-
-    ordinal: int
-    path: str
-    media_type: str
-    width: int | None
-    height: int | None
-    bytes: int
-    sha256: str
+# Less than one large image: to begin would be to buy what cannot be kept.
+_LEAST_FREE_BYTES = 16 * 1024 * 1024
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -43,7 +36,7 @@ class Record(msgspec.Struct, frozen=True):
     http_status: int | None
     request_id: str | None
     usage: dict[str, int | None]
-    images: list[StoredImage]
+    images: list[Artifact]
     moved: list[tuple[str, str]]
 
 
@@ -56,10 +49,10 @@ class Room:
     have: int
 
 
-def stored_images(room: Room, pictures: Sequence[Picture]) -> list[StoredImage]:
+def to_artifacts(room: Room, pictures: Sequence[Picture]) -> list[Artifact]:
     """Give inspected images their ordinals and their places."""
     return [
-        StoredImage(
+        Artifact(
             ordinal=ordinal,
             path=files.image_path(room.folder, room.custom_id, ordinal, picture.extension),
             media_type=picture.media_type,
@@ -113,7 +106,10 @@ class Desk:
             # A file that the ledger does not know is not ours to overwrite.
             self._make_room(image.path, self.previous_path(image.path, record.attempt))
             self._part_path(record, image).replace(target)
-        for folder in {(self._root / image.path).parent for image in record.images}:
+        folders = {
+            (self._root / path).parent for path in (*(image.path for image in record.images), *dict(record.moved).values())
+        }
+        for folder in {self._root, *(folder for folder in folders if folder.is_dir())}:
             files.sync_folder(folder)
 
     def is_whole(self, record: Record) -> bool:
@@ -128,7 +124,13 @@ class Desk:
 
     def records(self) -> list[Record]:
         """Answers that were not settled, oldest attempt first."""
-        found = [msgspec.json.decode(path.read_bytes(), type=Record) for path in self._folder.glob("*.json")]
+        found = []
+        for path in self._folder.glob("*.json"):
+            try:
+                found.append(msgspec.json.decode(path.read_bytes(), type=Record))
+            except msgspec.DecodeError:
+                # Not written by us, or by another version of us: it stays where it is, and stops nobody.
+                continue
         return sorted(found, key=lambda record: (record.job_id, record.attempt))
 
     def close(self, *, unsettled: bool = False) -> None:
@@ -150,7 +152,7 @@ class Desk:
     def _record_path(self, record: Record) -> Path:
         return self._folder / f"{record.job_id}-{record.attempt}.json"
 
-    def _part_path(self, record: Record, image: StoredImage) -> Path:
+    def _part_path(self, record: Record, image: Artifact) -> Path:
         return self._folder / f"{record.job_id}-{record.attempt}-{image.ordinal}.part"
 
 
@@ -165,6 +167,8 @@ class Office:
     def open_desk(self, owner: str) -> Desk:
         """Make a worker's folder and hold its lock. Raises OSError where the storage cannot be written."""
         self._root.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(self._root).free < _LEAST_FREE_BYTES:
+            raise OSError(errno.ENOSPC, f"the disk of {self._root} is full")
         self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._everybody():
             folder = self._home / owner
@@ -196,11 +200,16 @@ def _lock(folder: Path) -> FileLock:
 
 
 def _home(root: Path) -> Path:
-    """Beside the root, so that a rename stays within one file system; a root that is a mount point has no such neighbour."""
-    return root / ".answers" if root.is_mount() else root.parent / f".{root.name}.answers"
+    """Beside the root, so that a rename stays within one file system.
+
+    A root that is a mount point has no such neighbour, and one in a folder of somebody else's may not have one.
+    """
+    beside = root.parent / f".{root.name}.answers"
+    has_place = beside.is_dir() or not root.parent.exists() or os.access(root.parent, os.W_OK)
+    return beside if has_place and not root.is_mount() else root / ".answers"
 
 
-def _is(path: Path, image: StoredImage) -> bool:
+def _is(path: Path, image: Artifact) -> bool:
     if not path.is_file() or path.stat().st_size != image.bytes:
         return False
     with path.open("rb") as file:

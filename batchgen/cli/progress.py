@@ -13,7 +13,7 @@ from batchgen.core.pricing import dollars
 
 if TYPE_CHECKING:
     from batchgen.store.queue import Claim
-    from batchgen.worker.events import Observer, Settled
+    from batchgen.worker.events import Closed, Observer, Reclaimed, Settled
 
 # Elsewhere than on a terminal a line is written so often; a log of a night stays readable.
 _LINE_EVERY_S = 10.0
@@ -41,13 +41,12 @@ class _Counts:
         self.in_flight = 0
         self.began = time.monotonic()
 
-    def add(self, settled: "Settled") -> None:
+    def add(self, closed: "Closed") -> None:
         """Count an end."""
-        self.in_flight -= 1
-        self.done += settled.state in FINAL
-        self.succeeded += settled.state is State.SUCCEEDED
-        self.failed += settled.state is State.FAILED
-        self.cost_micros += settled.cost_micros or 0
+        self.done += closed.state in FINAL
+        self.succeeded += closed.state is State.SUCCEEDED
+        self.failed += closed.state is State.FAILED
+        self.cost_micros += closed.cost_micros or 0
 
     def text(self) -> str:
         """The counts, the rate and the money in a line."""
@@ -71,11 +70,15 @@ class _Lines:
         self._console.detail(f"{claim.folder}/{claim.custom_id}: attempt {claim.attempt} of {claim.request.model}")
 
     def settled(self, settled: "Settled") -> None:
+        self._counts.in_flight -= 1
         self._counts.add(settled)
         self._console.detail(_told(settled))
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + _LINE_EVERY_S
             self._console.tell(self._counts.text())
+
+    def reclaimed(self, reclaimed: "Reclaimed") -> None:
+        self._counts.add(reclaimed)
 
     def notice(self, text: str) -> None:
         self._console.tell(text)
@@ -115,7 +118,14 @@ class _Bar:
         self._progress.update(self._task, description=self._counts.text())
 
     def settled(self, settled: "Settled") -> None:
-        self._counts.add(settled)
+        self._counts.in_flight -= 1
+        self._add(settled)
+
+    def reclaimed(self, reclaimed: "Reclaimed") -> None:
+        self._add(reclaimed)
+
+    def _add(self, closed: "Closed") -> None:
+        self._counts.add(closed)
         self._progress.update(self._task, completed=self._counts.done, description=self._counts.text())
 
     def notice(self, text: str) -> None:

@@ -14,8 +14,12 @@ _BY_CODE = {
     "billing_hard_limit_reached": "the account's billing limit is reached; raise it, then run again",
     "billing_not_active": "billing is not active for this account; activate it, then run again",
     "model_not_found": "the account cannot use this model; name another one with --model and --update, or ask for access",
+    "url_reply": "make the gateway answer with b64_json, or name another [provider] base_url",
     "rate_limit_exceeded": "one request asks for more than the account's whole limit; lower n and submit with --update",
 }
+
+# Every further request would be paid for and end like this one.
+BOUGHT_IN_VAIN = frozenset({"url_reply"})
 
 _BY_STATUS = {
     401: "check the key: `batchgen config` says which variable it is read from",

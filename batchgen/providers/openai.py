@@ -27,6 +27,7 @@ _MOST_TOKENS = 10**9
 
 class _Image(msgspec.Struct):
     b64_json: str | None = None
+    url: str | None = None
 
 
 class _Body(msgspec.Struct):
@@ -108,6 +109,9 @@ def _images(reply: HttpReply, wanted: int) -> Answer:
     images, broken = _decoded(texts)
     if len(images) >= wanted:
         return Answer(Ending(Outcome.SUCCEEDED, http_status=200, request_id=request_id, usage=usage), images)
+    if not texts and any(image.url for image in body.data or []):
+        words = "the server made the image and answered with a link to it, which is not supported yet"
+        return Answer(_invalid(words, request_id, usage, code="url_reply"))
     if broken is not None:
         return Answer(_invalid(f"the reply holds broken base64: {broken}", request_id, usage), images)
     return Answer(_invalid(f"{len(images)} of {wanted} images came", request_id, usage, code="too_few_images"), images)

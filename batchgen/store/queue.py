@@ -1,20 +1,18 @@
-"""The queue: claim, mark as sent, finish, renew, reclaim. A finish carries the number of its attempt and may lose.
+"""The queue: claim, mark as sent, renew, and what is running. How an attempt ends is in `closing`.
 
 `attempt` is the fencing token: whoever does not hold the newest attempt of a running job changes nothing of the job.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, exists, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, insert, select, update
 
-from batchgen.core.job import FINAL, State
-from batchgen.core.outcome import Ending, Outcome
+from batchgen.core.job import State
 from batchgen.core.request import Request
-from batchgen.core.retry import Verdict
-from batchgen.store.tables import UtcTime, artifacts, attempts, batches, jobs
+from batchgen.store.tables import artifacts, attempts, batches, jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,30 +48,6 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
-class Artifact:
-    """An image on disk, as the ledger keeps it. `ordinal` counts from 1 within the job; `path` is below the root."""
-
-    ordinal: int
-    path: str
-    media_type: str
-    width: int | None
-    height: int | None
-    bytes: int
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class Closing:
-    """How an attempt is written down. `cost_micros` is None where it is not known."""
-
-    ending: Ending
-    verdict: Verdict
-    cost_micros: int | None
-    artifacts: Sequence[Artifact] = ()
-    moved: Sequence[tuple[str, str]] = ()  # (old path, new path) of images that made room
-
-
-@dataclass(frozen=True, slots=True)
 class Opened:
     """An attempt as it stands in the ledger, and how its job fared before it."""
 
@@ -84,6 +58,8 @@ class Opened:
     sent: bool
     failures: int
     unknowns: int
+    batch_id: int
+    reserved_micros: int | None
 
 
 def claim(
@@ -108,43 +84,11 @@ def next_due(tx: Connection, wanted: Filter) -> datetime | None:
     return min((moment for moment in due if moment is not None), default=None)
 
 
-def mark_sent(tx: Connection, job_id: int, attempt: int, now: datetime) -> None:
-    """From here on the attempt may be billed."""
-    tx.execute(_attempt(update(attempts), job_id, attempt).values(sent_at=now))
-
-
-def finish(tx: Connection, job_id: int, attempt: int, closing: Closing, now: datetime) -> State | None:
-    """Close the attempt and move its job to the state returned; None if the job had been taken away.
-
-    Then only the attempt is written, with what it cost.
-
-    A job whose cancelling was asked for becomes cancelled, unless it has its image.
-    """
-    next_state = closing.verdict.state
-    state: Any = next_state.value
-    if next_state is not State.SUCCEEDED:
-        state = case((jobs.c.cancel_requested, State.CANCELLED.value), else_=state)
-    final = or_(jobs.c.cancel_requested, literal(next_state in FINAL))
-    moved = tx.execute(
-        update(jobs)
-        .where(jobs.c.id == job_id, _may_finish(job_id, attempt, with_images=bool(closing.artifacts)))
-        .values(
-            state=state,
-            finished_at=case((final, literal(now, UtcTime)), else_=None),
-            available_at=_later(now, closing.verdict.delay_s),
-            failures=jobs.c.failures + closing.verdict.failed,
-            unknowns=jobs.c.unknowns + closing.verdict.unknown,
-            cancel_requested=False,
-            lease_owner=None,
-            lease_expires_at=None,
-        )
-        .returning(jobs.c.state)
-    ).scalar_one_or_none()
-    _close(tx, job_id, attempt, closing, now, superseded=moved is None)
-    if moved is None:
-        return None
-    _add_artifacts(tx, job_id, attempt, closing, now)
-    return State(moved)
+def mark_sent(tx: Connection, job_id: int, attempt: int, now: datetime) -> bool:
+    """From here on the attempt may be billed; False if the job was taken away, and then nothing may be sent."""
+    holds = exists().where(jobs.c.id == job_id, jobs.c.state == State.RUNNING, jobs.c.attempt == attempt)
+    mine = (attempts.c.job_id == job_id, attempts.c.number == attempt, holds)
+    return tx.execute(update(attempts).where(*mine).values(sent_at=now)).rowcount == 1
 
 
 def renew(tx: Connection, lease: Lease) -> None:
@@ -170,26 +114,6 @@ def opened(tx: Connection, job_id: int, attempt: int) -> Opened | None:
     """One attempt, running or not; None if this ledger does not know it."""
     found = _opened_where(tx, and_(jobs.c.id == job_id, attempts.c.number == attempt), newest=False)
     return found[0] if found else None
-
-
-def wants_images(tx: Connection, job_id: int, attempt: int) -> bool:
-    """Whether the images of this attempt would be taken: it holds the job, or it is late and the job still has none."""
-    query = select(jobs.c.id).where(jobs.c.id == job_id, _may_finish(job_id, attempt, with_images=True))
-    return tx.execute(query).first() is not None
-
-
-def _may_finish(job_id: int, attempt: int, *, with_images: bool) -> ColumnElement[bool]:
-    """The fence. Images that were paid for are also taken late, while the job waits or has failed with the same request.
-
-    Not so where images of this attempt or of a newer one are there: they lie where these would go.
-    """
-    holds = and_(jobs.c.state == State.RUNNING, jobs.c.attempt == attempt)
-    if not with_images:
-        return holds
-    bought = select(attempts.c.fingerprint).where(attempts.c.job_id == job_id, attempts.c.number == attempt).scalar_subquery()
-    there = exists().where(artifacts.c.job_id == job_id, artifacts.c.attempt >= attempt, artifacts.c.replaced_at.is_(None))
-    waits = and_(jobs.c.state.in_((State.PENDING, State.FAILED)), jobs.c.fingerprint == bought, ~there)
-    return or_(holds, waits)
 
 
 def _claimable(wanted: Filter) -> Iterable[Any]:
@@ -263,60 +187,25 @@ def _opening(claimed: Claim, fingerprint: str, lease: Lease, now: datetime, rese
     }
 
 
-def _close(tx: Connection, job_id: int, attempt: int, closing: Closing, now: datetime, *, superseded: bool) -> None:
-    """An attempt that is closed stays as it is, but one that was given up learns how it really ended.
-
-    What may have been billed stays unknown, whoever has the job: else its worst case would be counted no more.
-    """
-    ending = closing.ending
-    too_late = superseded and ending.outcome is not Outcome.UNKNOWN
-    values = {
-        "http_status": ending.http_status,
-        "error_code": ending.error_code,
-        "error_message": ending.error_message,
-        "provider_request_id": ending.request_id,
-        "input_text_tokens": ending.usage.input_text_tokens,
-        "input_image_tokens": ending.usage.input_image_tokens,
-        "output_tokens": ending.usage.output_tokens,
-        "output_text_tokens": ending.usage.output_text_tokens,
-        "cost_micros": closing.cost_micros,
-        "outcome": Outcome.SUPERSEDED if too_late else ending.outcome,
-        "finished_at": now,
-    }
-    given_up = attempts.c.outcome.in_((Outcome.UNKNOWN, Outcome.LOST, Outcome.STORAGE_FAILED))
-    tx.execute(_attempt(update(attempts), job_id, attempt).where(or_(attempts.c.outcome.is_(None), given_up)).values(values))
-
-
-def _add_artifacts(tx: Connection, job_id: int, attempt: int, closing: Closing, now: datetime) -> None:
-    for old, new in closing.moved:
-        tx.execute(
-            update(artifacts)
-            .where(artifacts.c.job_id == job_id, artifacts.c.path == old, artifacts.c.replaced_at.is_(None))
-            .values(path=new, replaced_at=now)
-        )
-    if closing.artifacts:
-        columns = ("ordinal", "path", "media_type", "width", "height", "bytes", "sha256")
-        rows = [{name: getattr(image, name) for name in columns} for image in closing.artifacts]
-        tx.execute(insert(artifacts), [{"job_id": job_id, "attempt": attempt, **row} for row in rows])
-
-
 def _opened_where(tx: Connection, condition: ColumnElement[bool], *, newest: bool = True) -> list[Opened]:
     of_job = attempts.c.job_id == jobs.c.id
     query = (
-        select(attempts, jobs.c.failures, jobs.c.unknowns)
+        select(attempts, jobs.c.failures, jobs.c.unknowns, jobs.c.batch_id)
         .join(jobs, and_(of_job, attempts.c.number == jobs.c.attempt) if newest else of_job)
         .where(condition)
         .order_by(jobs.c.id)
     )
     return [
-        Opened(row.job_id, row.number, row.worker, row.model, row.sent_at is not None, row.failures, row.unknowns)
+        Opened(
+            row.job_id,
+            row.number,
+            row.worker,
+            row.model,
+            row.sent_at is not None,
+            row.failures,
+            row.unknowns,
+            row.batch_id,
+            row.reserved_micros,
+        )
         for row in tx.execute(query)
     ]
-
-
-def _attempt(statement: Any, job_id: int, attempt: int) -> Any:
-    return statement.where(attempts.c.job_id == job_id, attempts.c.number == attempt)
-
-
-def _later(now: datetime, seconds: float) -> datetime:
-    return now + timedelta(seconds=seconds)

@@ -112,6 +112,12 @@ def unfinished(tx: Connection, batch_ids: Sequence[int]) -> dict[State, int]:
     return {State.PENDING: 0, State.RUNNING: 0} | {State(state): count for state, count in tx.execute(query)}
 
 
+def pending_for(tx: Connection, batch_ids: Sequence[int], models: Sequence[str]) -> int:
+    """How many jobs of these batches wait for one of these models."""
+    wanted = (jobs.c.batch_id.in_(batch_ids), jobs.c.state == State.PENDING, jobs.c.model.in_(models))
+    return tx.execute(select(func.count()).where(*wanted)).scalar_one()
+
+
 def failed(tx: Connection, batch: Batch) -> tuple[int, int]:
     """How many jobs of a batch have failed, and how many of those because the API refused them."""
     last = and_(attempts.c.job_id == jobs.c.id, attempts.c.number == jobs.c.attempt)

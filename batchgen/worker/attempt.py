@@ -6,6 +6,7 @@ from datetime import datetime
 
 from batchgen.artifacts.answers import Desk
 from batchgen.core.outcome import Ending, Outcome
+from batchgen.errors import DatabaseError
 from batchgen.providers.base import Answer, Provider
 from batchgen.providers.http import HttpReply
 from batchgen.store import queue
@@ -35,7 +36,17 @@ class Attempt:
         try:
             reply = await self._call
         except asyncio.CancelledError:
-            reply = self._stopped()
+            reply = self._unanswered("stopped", "stopped before the answer came")
+        except _TakenAway:
+            reply = Ending(
+                Outcome.SUPERSEDED, error_code="taken_away", error_message="another worker has the job; nothing was sent"
+            )
+        except DatabaseError:
+            raise
+        except Exception as error:
+            # A mistake of the program itself must not leave the job running, nor hide what may have been billed.
+            await self._settler.settle(self.claim, Answer(self._unanswered("program_error", repr(error))), self._desk)
+            raise
         answer = Answer(reply) if isinstance(reply, Ending) else await asyncio.to_thread(self._read, reply, self._settler.clock)
         return await self._settler.settle(self.claim, answer, self._desk)
 
@@ -50,12 +61,15 @@ class Attempt:
 
     async def _mark_sent(self) -> None:
         now = self._settler.clock()
-        await self._settler.ledger.write(lambda tx: queue.mark_sent(tx, self.claim.job_id, self.claim.attempt, now))
+        if not await self._settler.ledger.write(lambda tx: queue.mark_sent(tx, self.claim.job_id, self.claim.attempt, now)):
+            raise _TakenAway
         self._sent = True
 
-    def _stopped(self) -> Ending:
+    def _unanswered(self, code: str, words: str) -> Ending:
         if self._sent:
-            return Ending(
-                Outcome.UNKNOWN, error_code="stopped", error_message="stopped before the answer came; it may have been billed"
-            )
-        return Ending(Outcome.RELEASED, error_code="stopped", error_message="stopped before it was sent")
+            return Ending(Outcome.UNKNOWN, error_code=code, error_message=f"{words}; it may have been billed")
+        return Ending(Outcome.RELEASED, error_code=code, error_message=f"{words}; nothing was sent")
+
+
+class _TakenAway(Exception):
+    """The lease ran out while this worker slept, and another one has the job."""

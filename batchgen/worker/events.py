@@ -8,16 +8,32 @@ from batchgen.core.outcome import Ending
 from batchgen.store.queue import Claim
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """One attempt is written down. `state` is where its job went; costs are USD micros, None where not known."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    """An attempt as it stands in the ledger now. `state` is where its job went, `images` how many were added.
 
-    claim: Claim
+    Costs are USD micros, None where not known.
+    """
+
     ending: Ending
     state: State
     images: int
     cost_micros: int | None
     reserved_micros: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled(Closed):
+    """An attempt that this worker made."""
+
+    claim: Claim
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reclaimed(Closed):
+    """An attempt of a worker that is gone."""
+
+    batch_id: int
 
 
 class Observer(Protocol):
@@ -28,7 +44,11 @@ class Observer(Protocol):
         ...
 
     def settled(self, settled: Settled) -> None:
-        """An attempt has ended."""
+        """An attempt of this worker has ended."""
+        ...
+
+    def reclaimed(self, reclaimed: Reclaimed) -> None:
+        """An attempt of a worker that is gone has been closed."""
         ...
 
     def notice(self, text: str) -> None:

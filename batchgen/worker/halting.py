@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from batchgen.core.outcome import Ending, Outcome
-from batchgen.core.remedy import remedy
+from batchgen.core.remedy import BOUGHT_IN_VAIN, remedy
 from batchgen.worker.plan import Plan
 
 
@@ -12,6 +12,8 @@ def reason(ending: Ending, plan: Plan, offline_s: float, now: datetime) -> str |
     help_ = remedy(ending.outcome, ending.error_code, ending.http_status)
     if ending.outcome is Outcome.ACCOUNT_BLOCKED and not ending.blocked_model:
         return f"the provider refuses every request ({ending.error_code}: {_short(ending)}); {help_}"
+    if ending.error_code in BOUGHT_IN_VAIN:
+        return f"{_short(ending)}; {help_}"
     if ending.outcome is Outcome.STORAGE_FAILED:
         return f"{_short(ending)}; {help_}"
     if ending.outcome is Outcome.OFFLINE and offline_s >= plan.offline_s:

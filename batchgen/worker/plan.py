@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from batchgen.core.job import State
+from batchgen.core.outcome import Outcome
 from batchgen.core.retry import Policy
+from batchgen.worker.events import Closed
 from batchgen.worker.pace import Limits
 
 
@@ -11,7 +14,7 @@ from batchgen.worker.pace import Limits
 class Plan:
     """`batches` are ids in order; `limit` is how many jobs may be started (None: all); times are seconds.
 
-    `images_today` is how many more images the account allows until midnight UTC, None where that is not known.
+    `images_per_day` is the account's limit (0: not known), `images_today` how many of them were used when the run began.
     """
 
     batches: Sequence[int]
@@ -21,7 +24,8 @@ class Plan:
     longest_wait_s: float
     offline_s: float
     limit: int | None = None
-    images_today: int | None = None
+    images_per_day: int = 0
+    images_today: int = 0
 
 
 @dataclass(slots=True)
@@ -36,3 +40,16 @@ class Result:
     unknown: int = 0
     unknown_micros: int = 0
     halted: str | None = None
+
+    def add(self, closed: Closed) -> None:
+        """Count an attempt and what became of its job."""
+        self.succeeded += closed.state is State.SUCCEEDED
+        self.failed += closed.state is State.FAILED
+        self.images += closed.images
+        if closed.cost_micros is not None:
+            self.cost_micros += closed.cost_micros
+        elif closed.ending.outcome is Outcome.UNKNOWN:
+            self.unknown += 1
+            self.unknown_micros += closed.reserved_micros or 0
+        else:
+            self.unpriced += 1

@@ -4,14 +4,10 @@ It never holds a job that it cannot start. Halting stops the claiming; what is i
 """
 
 import asyncio
-import os
-import re
-import secrets
-import socket
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from batchgen.artifacts.answers import Desk, Office
 from batchgen.core import pricing
@@ -21,10 +17,10 @@ from batchgen.core.request import Request
 from batchgen.errors import DatabaseError, Halted
 from batchgen.providers.base import Provider
 from batchgen.store import queue, reports
-from batchgen.store.queue import Lease
 from batchgen.worker import halting
 from batchgen.worker.attempt import Attempt
 from batchgen.worker.events import Observer, Settled
+from batchgen.worker.lease import keep_renewing, lease, worker_name
 from batchgen.worker.ledger import Ledger
 from batchgen.worker.pace import Pace, Weight
 from batchgen.worker.plan import Plan, Result
@@ -33,9 +29,6 @@ from batchgen.worker.scope import Scope
 from batchgen.worker.settle import Settler
 from batchgen.worker.weather import Weather
 
-# Renewed while working; short enough that another machine soon notices a death.
-LEASE_S = 120.0
-_RENEW_S = LEASE_S / 4
 # How often a worker with nothing to do looks at what others are doing.
 _LOOK_S = 1.0
 # A shorter wait is no news.
@@ -62,7 +55,7 @@ class Pool:
         self._office = doors.office
         self._clock = doors.clock
         self._observer = observer
-        self._owner = _worker_name()
+        self._owner = worker_name()
         self._settler = Settler(doors.ledger, plan.policy, doors.clock)
         self._recovery = Recovery(doors.office, self._settler)
         self._pace = Pace(plan.limits)
@@ -97,10 +90,8 @@ class Pool:
         desk = await self._open_desk()
         is_clear = False
         try:
-            taken = await self._recovery.sweep()
-            if taken:
-                self._observer.notice(f"took over {taken:,} job{'s' if taken > 1 else ''} of a worker that died")
-            renewing = asyncio.create_task(self._renew())
+            await self._reclaim()
+            renewing = asyncio.create_task(keep_renewing(self._owner, self._ledger, self._clock, self._observer.alarm))
             try:
                 await self._dispatch(desk)
             finally:
@@ -108,8 +99,8 @@ class Pool:
                     await asyncio.wait(self._running)
                 renewing.cancel()
             is_clear = self._error is None
-        except DatabaseError as error:
-            raise Halted(str(error)) from error
+        except (DatabaseError, OSError) as error:
+            raise _halted(error) from error
         finally:
             await asyncio.to_thread(desk.close, unsettled=not is_clear)
         if self._error is not None:
@@ -121,16 +112,28 @@ class Pool:
         try:
             return await asyncio.to_thread(self._office.open_desk, self._owner)
         except OSError as error:
-            raise Halted(f"images cannot be stored: {error}; set [storage] root to a folder that can be written") from error
+            raise _halted(error) from error
+
+    async def _reclaim(self) -> bool:
+        """Take over what dead workers left; what is settled by that counts as done by this run."""
+        taken = await self._recovery.reclaim()
+        if taken:
+            self._observer.notice(f"took over {len(taken):,} job{'s' if len(taken) > 1 else ''} of a worker that died")
+        for one in taken:
+            if one.batch_id in self._plan.batches:
+                self.result.add(one)
+                self._observer.reclaimed(one)
+        return bool(taken)
 
     async def _dispatch(self, desk: Desk) -> None:
         look_first = True
         while not self._stop.is_set():
             self._wake.clear()
-            if len(self._running) >= self._slots() or (self._scope.day_is_used_up and self._running):
+            is_used_up = self._scope.day_is_used_up(self._clock().date())
+            if len(self._running) >= self._slots() or (is_used_up and self._running):
                 await self._wake.wait()
                 continue
-            if look_first or self._scope.day_is_used_up:
+            if look_first or is_used_up:
                 # Asked only when a claim found nothing: as long as there is work, the claim itself says so.
                 wait_s = await self._wait_s()
                 if wait_s is None:
@@ -148,11 +151,11 @@ class Pool:
         """Seconds until it is worth trying to claim, or None when nothing is left to wait for."""
         if self._scope.is_spent:
             return None
-        if self._scope.day_is_used_up:
-            self._halt(halting.day_used_up(self._clock()))
-            return None
         wanted = self._scope.filter()
         due = await self._ledger.read(lambda tx: queue.next_due(tx, wanted))
+        if due is not None and self._scope.day_is_used_up(self._clock().date()):
+            self._halt(halting.day_used_up(self._clock()))
+            return None
         if due is not None:
             wait_s = max(0.0, (due - self._clock()).total_seconds())
             if wait_s > self._plan.longest_wait_s and not self._running:
@@ -165,7 +168,7 @@ class Pool:
         if self._scope.limit_reached or not left[State.RUNNING]:
             return None
         # Somebody else works on them; should that worker die, they are ours.
-        return 0.0 if await self._recovery.sweep() else _LOOK_S
+        return 0.0 if await self._reclaim() else _LOOK_S
 
     async def _turn(self) -> bool:
         """Wait for a place in the pace; False if the run stops, a pause begins or the weather turns meanwhile."""
@@ -179,13 +182,12 @@ class Pool:
 
     async def _claim(self, desk: Desk) -> bool:
         now = self._clock()
-        lease = Lease(self._owner, now + timedelta(seconds=LEASE_S))
         wanted = self._scope.filter()
 
         def reserve(request: Request) -> int | None:
             return pricing.worst_case_micros(request, now.date())
 
-        claim = await self._ledger.write(lambda tx: queue.claim(tx, wanted, lease, now, reserve))
+        claim = await self._ledger.write(lambda tx: queue.claim(tx, wanted, lease(self._owner, now), now, reserve))
         if claim is None:
             return False
         most = pricing.most_usage(claim.request)
@@ -209,14 +211,14 @@ class Pool:
             self._observe(task.result())
             return
         # The job keeps its lease: the next start settles it from what lies on disk.
-        self._error = Halted(str(error)) if isinstance(error, DatabaseError) else error
+        self._error = _halted(error) if isinstance(error, DatabaseError | OSError) else error
         self.drain()
 
     def _observe(self, settled: Settled) -> None:
         model = settled.claim.request.model
         newly_blocked = settled.ending.blocked_model and model not in self._scope.blocked_models
         self._scope.settled(settled)
-        _count(self.result, settled)
+        self.result.add(settled)
         self._observer.settled(settled)
         ending = settled.ending
         was_bad = self._weather.is_bad
@@ -242,39 +244,19 @@ class Pool:
 
     async def _explain_leftovers(self) -> None:
         blocked = self._scope.blocked_models
-        if blocked and self.result.halted is None:
-            left = await self._ledger.read(lambda tx: reports.unfinished(tx, self._plan.batches))
-            self.result.halted = halting.models_blocked(blocked, left[State.PENDING])
-
-    async def _renew(self) -> None:
-        while True:
-            await asyncio.sleep(_RENEW_S)
-            lease = Lease(self._owner, self._clock() + timedelta(seconds=LEASE_S))
-            try:
-                await self._ledger.write(lambda tx, lease=lease: queue.renew(tx, lease))  # type: ignore[misc]
-            except DatabaseError as error:
-                self._observer.alarm(f"leases could not be renewed: {error}")
+        if not blocked or self.result.halted is not None:
+            return
+        waiting = await self._ledger.read(lambda tx: reports.pending_for(tx, self._plan.batches, tuple(blocked)))
+        if waiting:
+            self.result.halted = halting.models_blocked(blocked, waiting)
 
     async def _nap(self, seconds: float) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), seconds)
 
 
-def _count(result: Result, settled: Settled) -> None:
-    result.succeeded += settled.state is State.SUCCEEDED
-    result.failed += settled.state is State.FAILED
-    result.images += settled.images
-    result.cost_micros += settled.cost_micros or 0
-    if settled.cost_micros is not None:
-        return
-    if settled.ending.outcome is not Outcome.UNKNOWN:
-        result.unpriced += 1
-        return
-    result.unknown += 1
-    result.unknown_micros += settled.reserved_micros or 0
-
-
-def _worker_name() -> str:
-    """Unlike every other worker's, and telling a person where to look."""
-    host = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())[:40] or "host"
-    return f"{host}-{os.getpid()}-{secrets.token_hex(4)}"
+def _halted(error: DatabaseError | OSError) -> Halted:
+    if isinstance(error, DatabaseError):
+        return Halted(f"{error}; run again when it can be used")
+    place = f"{error.filename}: " if error.filename else ""
+    return Halted(f"images cannot be stored ({place}{error.strerror or error}); mend that or set another [storage] root")

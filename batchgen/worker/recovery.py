@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from batchgen.artifacts.answers import Desk, Office
 from batchgen.store import queue
+from batchgen.worker.events import Reclaimed
 from batchgen.worker.settle import Settler
 
 
@@ -15,9 +16,9 @@ class Recovery:
     office: Office
     settler: Settler
 
-    async def sweep(self) -> int:
-        """Settle and take back everything that is abandoned; returns the number of jobs that were taken back."""
-        taken = 0
+    async def reclaim(self) -> list[Reclaimed]:
+        """Settle and take back everything that is abandoned. Raises OSError where a dead worker's folder cannot be used."""
+        taken: list[Reclaimed] = []
         for desk in await asyncio.to_thread(self.office.dead_desks):
             is_clear = False
             try:
@@ -27,13 +28,11 @@ class Recovery:
                 await asyncio.to_thread(desk.close, unsettled=not is_clear)
         now = self.settler.clock()
         for opened in await self.settler.ledger.read(lambda tx: queue.expired(tx, now)):
-            await self.settler.give_up(opened)
-            taken += 1
+            taken.append(await self.settler.give_up(opened))
         return taken
 
-    async def _clear(self, desk: Desk) -> int:
+    async def _clear(self, desk: Desk) -> list[Reclaimed]:
         settled = [await self.settler.settle_record(record, desk) for record in await asyncio.to_thread(desk.records)]
         held = await self.settler.ledger.read(lambda tx: queue.held_by(tx, desk.owner))
-        for opened in held:
-            await self.settler.give_up(opened)
-        return sum(settled) + len(held)
+        given_up = [await self.settler.give_up(opened) for opened in held]
+        return [one for one in settled if one is not None] + given_up

@@ -1,8 +1,10 @@
 """Which jobs may still be claimed: the batches, less the models that are blocked, less what --limit leaves out."""
 
 from dataclasses import dataclass, field
+from datetime import date
 
 from batchgen.core.job import FINAL
+from batchgen.core.outcome import Outcome
 from batchgen.store.queue import Claim, Filter
 from batchgen.worker.events import Settled
 from batchgen.worker.plan import Plan
@@ -14,12 +16,13 @@ class Scope:
 
     plan: Plan
     blocked_models: dict[str, str] = field(default_factory=dict)  # model -> why
-    images_left: int | None = None
+    _day: date | None = None
+    _images_used: int = 0
     _started: set[int] = field(default_factory=set)
     _open: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.images_left = self.plan.images_today
+        self._images_used = self.plan.images_today
 
     @property
     def limit_reached(self) -> bool:
@@ -31,10 +34,12 @@ class Scope:
         """Whether nothing may be claimed any more that was not claimed before."""
         return self.limit_reached and not self._open
 
-    @property
-    def day_is_used_up(self) -> bool:
-        """Whether the account's images of this day are spoken for."""
-        return self.images_left is not None and self.images_left <= 0
+    def day_is_used_up(self, today: date) -> bool:
+        """Whether the account's images of this day (UTC) are spoken for; a new day brings new ones."""
+        if self._day != today:
+            self._images_used = self._images_used if self._day is None else 0
+            self._day = today
+        return 0 < self.plan.images_per_day <= self._images_used
 
     def filter(self) -> Filter:
         """For the claim."""
@@ -45,14 +50,13 @@ class Scope:
         if self.plan.limit is not None:
             self._started.add(claim.job_id)
             self._open.add(claim.job_id)
-        if self.images_left is not None:
-            self.images_left -= claim.request.images
+        self._images_used += claim.request.images
 
     def settled(self, settled: Settled) -> None:
-        """Count an end; a day's images that did not come may be asked for again."""
+        """Count an end; a day's images that certainly did not come may be asked for again."""
         if settled.state in FINAL:
             self._open.discard(settled.claim.job_id)
-        if self.images_left is not None:
-            self.images_left += settled.claim.request.images - settled.images
+        if settled.ending.outcome is not Outcome.UNKNOWN:
+            self._images_used -= settled.claim.request.images - settled.images
         if settled.ending.blocked_model:
             self.blocked_models[settled.claim.request.model] = settled.ending.error_message or ""

@@ -14,8 +14,9 @@ import pytest
 from PIL import Image
 
 from batchgen.artifacts import files
-from batchgen.artifacts.answers import Office, Record, Room, StoredImage, stored_images
+from batchgen.artifacts.answers import Office, Record, Room, to_artifacts
 from batchgen.artifacts.image import inspect
+from batchgen.core.artifact import Artifact
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
@@ -34,7 +35,7 @@ OLD = [png(11), png(12)]
 def record_of(images, *, attempt=1, moved=(), have=0, job_id=5):
     room = Room("shop", "bear", have)
     return Record(
-        job_id, attempt, len(images), 200, "req", {}, stored_images(room, [inspect(data) for data in images]), list(moved)
+        job_id, attempt, len(images), 200, "req", {}, to_artifacts(room, [inspect(data) for data in images]), list(moved)
     )
 
 
@@ -95,7 +96,7 @@ def test_the_record_tells_the_truth_about_the_bytes(root):
     """Type, size, length and hash in a record are those of the image."""
     (image,) = record_of(NEW[:1]).images
     sha256 = hashlib.sha256(NEW[0]).hexdigest()
-    assert image == StoredImage(1, "shop/bear.png", "image/png", 9, 9, len(NEW[0]), sha256)
+    assert image == Artifact(1, "shop/bear.png", "image/png", 9, 9, len(NEW[0]), sha256)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes are of POSIX")
@@ -265,9 +266,7 @@ print(json.dumps([told, sorted(left), len(desk.records())]))
 )
 def test_a_full_disk_leaves_nothing(root, limit, told):
     """A real limit of the system, met at the record, at the first and at the second image: nothing of the answer is left."""
-    images = [
-        StoredImage(n, f"shop/bear~{n}.png", "image/png", 9, 9, size, "0" * 64) for n, size in ((1, 50_000), (2, 100_000))
-    ]
+    images = [Artifact(n, f"shop/bear~{n}.png", "image/png", 9, 9, size, "0" * 64) for n, size in ((1, 50_000), (2, 100_000))]
     record = json.dumps(
         {
             "job_id": 5,
@@ -276,7 +275,7 @@ def test_a_full_disk_leaves_nothing(root, limit, told):
             "http_status": 200,
             "request_id": None,
             "usage": {},
-            "images": [{name: getattr(image, name) for name in StoredImage.__struct_fields__} for image in images],
+            "images": [{name: getattr(image, name) for name in Artifact.__struct_fields__} for image in images],
             "moved": [],
         }
     )

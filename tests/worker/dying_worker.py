@@ -17,7 +17,7 @@ from worker_bench import Bench
 
 from batchgen.artifacts import files
 from batchgen.artifacts.answers import Desk
-from batchgen.store import batches, queue
+from batchgen.store import batches, closing, queue
 
 
 def die() -> None:
@@ -59,10 +59,10 @@ POINTS: dict[str, Callable[[], None]] = {
     "the record on disk, no image": lambda: before(files, "write_durably", call=2),
     "one of two images on disk": lambda: before(files, "write_durably", call=3),
     "kept, not placed": lambda: before(Desk, "place"),
-    "placed, ledger not written": lambda: before(queue, "finish"),
-    "ledger written in part": lambda: after(queue, "_add_artifacts"),
+    "placed, ledger not written": lambda: before(closing, "finish"),
+    "ledger written in part": lambda: after(closing, "_add_artifacts"),
     "ledger committed, record still there": lambda: before(Desk, "discard"),
-    "second answer, ledger not written": lambda: before(queue, "finish", call=2),
+    "second answer, ledger not written": lambda: before(closing, "finish", call=2),
 }
 
 

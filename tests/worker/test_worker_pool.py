@@ -312,10 +312,28 @@ def test_at_most_one_waiter_asks_the_throttler(bench, monkeypatch):
 def test_a_day_that_is_used_up_halts(bench):
     """With two images left for today, two are made, and the run says when to come back."""
     batch = bench.submit(rows(5))
-    result, server = bench.work(batch, images_today=2)
+    result, server = bench.work(batch, images_per_day=9, images_today=7)
     assert len(server.seen) == 2
     assert "images_per_day are used up" in result.halted
     assert bench.states(batch) == {State.SUCCEEDED: 2, State.PENDING: 3}
+
+
+def test_a_day_that_suffices_to_the_last_image_is_no_halt(bench):
+    """A run that uses exactly what the day allows ends well."""
+    batch = bench.submit(rows(3))
+    result, _ = bench.work(batch, images_per_day=3)
+    assert (result.succeeded, result.halted) == (3, None)
+    result, _ = bench.work(batch, images_per_day=3, images_today=3)
+    assert result.halted is None
+
+
+def test_a_link_instead_of_an_image_halts_before_more_is_paid(bench):
+    """A gateway that answers with links would be paid for every row and deliver none."""
+    batch = bench.submit(rows(30))
+    links = reply(200, '{"data": [{"url": "http://127.0.0.1/a.png"}]}')
+    result, server = bench.work(batch, then=links, concurrency=2)
+    assert "b64_json" in result.halted
+    assert len(server.seen) <= 2
 
 
 # ---- bad weather

@@ -13,13 +13,14 @@ import pytest
 from scripted_server import USAGE_MICROS, ScriptedServer, error, png
 from worker_bench import BOUND_S, Bench, Watcher, until
 
-from batchgen.artifacts.answers import Office, Record, Room, stored_images
+from batchgen.artifacts.answers import Office, Record, Room, to_artifacts
 from batchgen.artifacts.image import inspect
 from batchgen.core.job import State
 from batchgen.core.outcome import Ending, Outcome
 from batchgen.core.retry import Verdict
-from batchgen.store import queue
-from batchgen.store.queue import Artifact, Closing, Filter, Lease
+from batchgen.store import closing, queue
+from batchgen.store.closing import Closing
+from batchgen.store.queue import Filter, Lease
 
 TESTS = Path(__file__).resolve().parent.parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS), str(TESTS / "worker")])}
@@ -148,11 +149,10 @@ def test_a_worker_that_works_keeps_its_lease(bench):
 
 def settle_late(bench, claim, data):
     """What the silent worker does when its answer comes after all."""
-    (image,) = stored_images(Room(claim.folder, claim.custom_id, claim.have), [inspect(data)])
-    artifact = Artifact(*(getattr(image, name) for name in Artifact.__slots__))
-    closing = Closing(Ending(Outcome.SUCCEEDED, http_status=200), Verdict(State.SUCCEEDED), 77, (artifact,))
+    (artifact,) = to_artifacts(Room(claim.folder, claim.custom_id, claim.have), [inspect(data)])
+    end = Closing(Ending(Outcome.SUCCEEDED, http_status=200), Verdict(State.SUCCEEDED), 77, (artifact,))
     with bench.database.write() as tx:
-        return queue.finish(tx, claim.job_id, claim.attempt, closing, bench.clock())
+        return closing.finish(tx, claim.job_id, claim.attempt, end, bench.clock())
 
 
 def test_a_late_answer_of_a_superseded_attempt_records_its_cost(bench):
@@ -183,7 +183,7 @@ def foreign_record(bench, owner, *, job_id=1, attempt=1):
     """A dead worker of another ledger, with an answer on disk."""
     data = png()
     desk = Office(bench.root).open_desk(owner)
-    record = Record(job_id, attempt, 1, 200, None, {}, stored_images(Room("shop", "job-0", 0), [inspect(data)]), [])
+    record = Record(job_id, attempt, 1, 200, None, {}, to_artifacts(Room("shop", "job-0", 0), [inspect(data)]), [])
     desk.keep(record, [data])
     desk.close()
     return data

@@ -1,7 +1,7 @@
 """The small deciders of the engine: weather, halting, scope."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -184,15 +184,18 @@ def claim(job_id, *, model="gpt-image-2", images=1, attempt=1):
     return Claim(job_id, attempt, "shop", f"job-{job_id}", Request("generate", model, "p", {"n": images}), 0, 0)
 
 
+TODAY = date(2026, 11, 21)
+
+
 def settled(of, ending=SUCCESS, state=State.SUCCEEDED, images=0):
-    return Settled(of, ending, state, images, 0, 0)
+    return Settled(claim=of, ending=ending, state=state, images=images, cost_micros=0, reserved_micros=0)
 
 
 def test_without_limits_the_scope_is_the_batches():
     """Nothing left out, nothing spent."""
     scope = Scope(plan())
     scope.claimed(claim(1))
-    assert (scope.limit_reached, scope.is_spent, scope.day_is_used_up) == (False, False, False)
+    assert (scope.limit_reached, scope.is_spent, scope.day_is_used_up(TODAY)) == (False, False, False)
     assert (tuple(scope.filter().batches), scope.filter().blocked_models, scope.filter().only_jobs) == ((1,), (), None)
 
 
@@ -221,10 +224,16 @@ def test_a_blocked_model_is_left_out():
 
 
 def test_the_images_of_a_day_are_spoken_for_when_claimed():
-    """A claim takes its images of the day; those that did not come are given back."""
-    scope = Scope(plan(images_today=5))
+    """A claim takes its images of the day; those that did not come are given back, unless they may have been made."""
+    scope = Scope(plan(images_per_day=9, images_today=4))
+    assert not scope.day_is_used_up(TODAY)
     scope.claimed(claim(1, images=3))
     scope.claimed(claim(2, images=2))
-    assert scope.day_is_used_up
+    assert scope.day_is_used_up(TODAY)
+    scope.settled(settled(claim(2, images=2), Ending(Outcome.UNKNOWN), State.PENDING))
+    assert scope.day_is_used_up(TODAY)
     scope.settled(settled(claim(1, images=3), UNAVAILABLE, State.PENDING, images=1))
-    assert (scope.images_left, scope.day_is_used_up) == (2, False)
+    assert not scope.day_is_used_up(TODAY)
+    scope.claimed(claim(1, images=2))
+    assert scope.day_is_used_up(TODAY)
+    assert not scope.day_is_used_up(TODAY + timedelta(days=1))

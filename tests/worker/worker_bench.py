@@ -50,12 +50,16 @@ class Watcher:
     claims: list[Any] = field(default_factory=list)
     ends: list[Settled] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
+    taken: list[Any] = field(default_factory=list)
 
     def started(self, claim: Any) -> None:
         self.claims.append(claim)
 
     def settled(self, settled: Settled) -> None:
         self.ends.append(settled)
+
+    def reclaimed(self, reclaimed: Any) -> None:
+        self.taken.append(reclaimed)
 
     def notice(self, text: str) -> None:
         self.told.append(text)
