@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 
 from batchgen.core.request import Value
 from batchgen.errors import WrongUsage
-from batchgen.settings import Settings, masked_url
+from batchgen.settings.model import Settings, masked_url
 from batchgen.store import migrate, reports
 from batchgen.store.engine import Database
 
 if TYPE_CHECKING:
-    from batchgen.ingest import Terms
+    from batchgen.ingest.reading import Terms
     from batchgen.providers.base import Provider
     from batchgen.store.batches import Batch
     from batchgen.worker.events import Observer
@@ -63,7 +63,7 @@ class Project:
     def terms(self, fields: Mapping[str, Value], columns: Mapping[str, str], *, update: bool) -> "Terms":
         """How rows become requests: `fields` are options, laid over the settings' defaults and the built-in ones."""
         from batchgen.core.assembly import BUILT_IN
-        from batchgen.ingest import Terms
+        from batchgen.ingest.reading import Terms
 
         host = urlsplit(self.settings.provider.base_url).hostname
         return Terms(

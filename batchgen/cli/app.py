@@ -12,7 +12,7 @@ from batchgen.cli.console import Console
 
 if TYPE_CHECKING:
     from batchgen.project import Project
-    from batchgen.settings import Settings
+    from batchgen.settings.model import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,11 @@ class App:
 
     def settings(self, options: Mapping[str, Any] | None = None) -> "Settings":
         """The settings in force; `options` are `table.key` -> value of this command, None where not given."""
-        from batchgen import settings
+        from batchgen.settings.load import load
 
         given = {"database.url": self.database, **(options or {})}
         known = {name: value for name, value in given.items() if value is not None}
-        return settings.load(self.config, known, os.environ, Path.cwd())
+        return load(self.config, known, os.environ, Path.cwd())
 
     def project(self, options: Mapping[str, Any] | None = None) -> "Project":
         """The project of these settings, to be used as a context manager."""

@@ -8,7 +8,7 @@ from batchgen.cli.app import App, pass_app
 from batchgen.cli.console import data, data_json, table
 
 if TYPE_CHECKING:
-    from batchgen.settings import Settings
+    from batchgen.settings.model import Settings
 
 
 @click.command("config")
@@ -28,7 +28,7 @@ def config_command(app: App, *, as_json: bool) -> None:
 
 def _entries(settings: "Settings") -> list[dict[str, Any]]:
     from batchgen.core.assembly import BUILT_IN
-    from batchgen.settings import masked_url, tables
+    from batchgen.settings.model import masked_url, tables
 
     found = []
     for table_name, keys in tables().items():

@@ -15,7 +15,7 @@ from batchgen.core.request import Value
 from batchgen.errors import WrongUsage
 
 if TYPE_CHECKING:
-    from batchgen.ingest import Manifest
+    from batchgen.ingest.source import Manifest
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -87,7 +87,8 @@ def column_mapping(columns: Sequence[str]) -> dict[str, str]:
 
 def manifest_sources(paths: Sequence[str], name: str | None, *, simulated: bool) -> "list[Manifest]":
     """The files as manifests with the names of their batches. Raises WrongUsage."""
-    from batchgen.ingest import Manifest, batch_name
+    from batchgen.ingest.source import Manifest
+    from batchgen.ingest.submit import batch_name
 
     if name is not None and len(paths) > 1:
         raise WrongUsage("--name names one batch: give it with one manifest")

@@ -9,7 +9,8 @@ from batchgen.cli.app import App, pass_app
 from batchgen.cli.console import Console, counted, data_json
 
 if TYPE_CHECKING:
-    from batchgen.ingest import Manifest, Submitted
+    from batchgen.ingest.source import Manifest
+    from batchgen.ingest.submit import Submitted
     from batchgen.project import Project
 
 
@@ -34,12 +35,12 @@ def submit_command(app: App, /, *, provider: str | None, as_json: bool, **given:
 
 def store(project: "Project", sources: "list[Manifest]", given: dict[str, Any]) -> "list[Submitted]":
     """Submit manifests with what a command was told about their rows."""
-    from batchgen import ingest
+    from batchgen.ingest.submit import submit
     from batchgen.project import utc_now
 
     columns = options.column_mapping(given["columns"])
     terms = project.terms(options.given_fields(given), columns, update=given["update"])
-    return ingest.submit(project.database, sources, terms, utc_now())
+    return submit(project.database, sources, terms, utc_now())
 
 
 def tell(console: Console, one: "Submitted") -> None:

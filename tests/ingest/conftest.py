@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from batchgen import ingest
 from batchgen.core.assembly import BUILT_IN
-from batchgen.ingest import Manifest, Submitted, Terms
+from batchgen.ingest.reading import Terms
+from batchgen.ingest.source import Manifest
+from batchgen.ingest.submit import Submitted, submit
 from batchgen.store import batches, listing, migrate
 from batchgen.store.engine import Database
 from batchgen.store.listing import Line
@@ -45,7 +46,7 @@ class Desk:
 
     def submit(self, *manifests: Manifest, **terms: Any) -> list[Submitted]:
         """Submit on the terms of the desk, but for those given."""
-        return ingest.submit(self.database, manifests, replace(self.terms, **terms), _NOW)
+        return submit(self.database, manifests, replace(self.terms, **terms), _NOW)
 
     def csv(self, content: str, **terms: Any) -> Submitted:
         """Submit this text as m.csv."""

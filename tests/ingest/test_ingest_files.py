@@ -11,7 +11,8 @@ from batchgen.cli import options
 from batchgen.core.assembly import BUILT_IN
 from batchgen.core.identity import derive
 from batchgen.errors import ManifestError, WrongUsage
-from batchgen.ingest import Manifest, batch_name
+from batchgen.ingest.source import Manifest
+from batchgen.ingest.submit import batch_name
 
 PARTI = Path(__file__).resolve().parents[3] / "shared" / "data" / "parti_prompts.tsv"
 
@@ -91,7 +92,7 @@ def test_a_file_that_cannot_be_read_is_told(desk):
 
 def test_a_line_without_end_is_told(desk, monkeypatch):
     """A film in place of a manifest does not fill the memory."""
-    monkeypatch.setattr("batchgen.ingest._MOST_LINE_BYTES", 1000)
+    monkeypatch.setattr("batchgen.ingest.source._MOST_LINE_BYTES", 1000)
     with pytest.raises(ManifestError, match=r"m\.csv:2: is longer than 1,000 bytes"):
         desk.submit(desk.manifest("m.csv", b"prompt\n" + b"\x00" * 5000))
 

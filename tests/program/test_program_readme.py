@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from batchgen.core.fields import REQUEST_FIELDS
-from batchgen.settings import tables
+from batchgen.settings.model import tables
 
 from .conftest import KEY, REPOSITORY, Program, Server, clean_environment
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from batchgen import settings
 from batchgen.errors import SettingsError
+from batchgen.settings import load as loading
+from batchgen.settings.model import masked_url, tables
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -20,7 +21,7 @@ def load(tmp_path):
             (tmp_path / "config.toml").write_text(config, encoding="utf-8")
         if dotenv is not None:
             (tmp_path / ".env").write_text(dotenv, encoding="utf-8")
-        return settings.load(path, options or {}, environment or {}, tmp_path)
+        return loading.load(path, options or {}, environment or {}, tmp_path)
 
     return run
 
@@ -56,7 +57,7 @@ def test_openai_base_url_may_stand_in_dotenv(load):
     assert load(environment={"OPENAI_BASE_URL": ""}).provider.base_url == "https://dotenv/v1"
 
 
-EVERY_KEY = [(table, key, value) for table, keys in settings.tables().items() for key, value in keys.items()]
+EVERY_KEY = [(table, key, value) for table, keys in tables().items() for key, value in keys.items()]
 OTHER_TEXT = {
     "database.url": "postgresql://me@host/other",
     "storage.root": "/elsewhere",
@@ -202,13 +203,13 @@ def test_relative_paths_are_relative_to_their_file(tmp_path):
     cwd.mkdir()
     (home / "config.toml").write_text(f"[database]\n{PATHS}")
     for config in (home / "config.toml", Path("../home/config.toml")):
-        found = settings.load(config, {}, {}, cwd)
+        found = loading.load(config, {}, {}, cwd)
         assert found.database.url == f"sqlite:///{home}/ledger.db?timeout=5"
         assert found.storage.root == f"{home}/out/images"
     (home / "config.toml").write_text("")
-    found = settings.load(home / "config.toml", {}, {}, cwd)
+    found = loading.load(home / "config.toml", {}, {}, cwd)
     assert (found.database.url, found.storage.root) == (f"sqlite:///{home}/batchgen.db", f"{home}/images")
-    assert settings.load(None, {}, {}, cwd).database.url == f"sqlite:///{cwd}/batchgen.db"
+    assert loading.load(None, {}, {}, cwd).database.url == f"sqlite:///{cwd}/batchgen.db"
 
 
 def test_relative_paths_from_elsewhere_are_those_of_the_working_folder(tmp_path):
@@ -218,7 +219,7 @@ def test_relative_paths_from_elsewhere_are_those_of_the_working_folder(tmp_path)
     cwd.mkdir()
     (home / "config.toml").write_text(f"[database]\n{PATHS}")
     environment = {"BATCHGEN_STORAGE__ROOT": "pictures"}
-    found = settings.load(home / "config.toml", {"database.url": "sqlite:///mine.db"}, environment, cwd)
+    found = loading.load(home / "config.toml", {"database.url": "sqlite:///mine.db"}, environment, cwd)
     assert (found.database.url, found.storage.root) == (f"sqlite:///{cwd}/mine.db", f"{cwd}/pictures")
 
 
@@ -305,4 +306,4 @@ MASKED = [
 @pytest.mark.parametrize(("url", "shown"), MASKED)
 def test_passwords_of_urls_are_masked(url, shown):
     """What `batchgen config` shows can be pasted into a ticket."""
-    assert settings.masked_url(url) == shown
+    assert masked_url(url) == shown

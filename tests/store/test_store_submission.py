@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from batchgen import ingest
 from batchgen.core.job import State
 from batchgen.core.outcome import Outcome
 from batchgen.errors import ManifestError
+from batchgen.ingest.reading import Terms
+from batchgen.ingest.source import Manifest
+from batchgen.ingest.submit import submit
 from batchgen.store import batches, submission
 from batchgen.store.submission import MOST_LISTED, Listed, Repeated
 
@@ -45,19 +47,19 @@ def test_one_row_that_cannot_be_stored_stores_none(ledger):
     assert ledger.submit(*rows).new == 1000
 
 
-def _manifest(name: str, text: str) -> ingest.Manifest:
-    return ingest.Manifest(Path(f"/{name}.csv"), name, named=False, open=lambda: BytesIO(text.encode()))
+def _manifest(name: str, text: str) -> Manifest:
+    return Manifest(Path(f"/{name}.csv"), name, named=False, open=lambda: BytesIO(text.encode()))
 
 
 def test_one_manifest_that_is_refused_stores_none_of_the_others(ledger):
     """Several files at once are one transaction: the second asks for something else under a known id."""
     defaults = {"model": "gpt-image-2", "size": "1024x1024", "quality": "low"}
-    terms = ingest.Terms(defaults, {}, simulated=False, official=False, day=date(2026, 11, 21), update=False)
+    terms = Terms(defaults, {}, simulated=False, official=False, day=date(2026, 11, 21), update=False)
     first, second = _manifest("first", "id,prompt\na,a fox\n"), _manifest("second", "id,prompt\nb,a bear\n")
-    ingest.submit(ledger.database, [second], terms, ledger.at(0))
+    submit(ledger.database, [second], terms, ledger.at(0))
     other = _manifest("second", "id,prompt\nb,another bear\n")
     with pytest.raises(ManifestError, match="nothing was stored"):
-        ingest.submit(ledger.database, [first, other], terms, ledger.at(1))
+        submit(ledger.database, [first, other], terms, ledger.at(1))
     with ledger.database.read() as tx:
         assert [batch.name for batch in batches.every(tx)] == ["second"]
     assert ledger.lines("second")[0].request["prompt"] == "a bear"

@@ -17,7 +17,9 @@ from batchgen.artifacts.answers import Office
 from batchgen.core.assembly import BUILT_IN
 from batchgen.core.job import State
 from batchgen.core.retry import Policy
-from batchgen.ingest import Manifest, Terms, submit
+from batchgen.ingest.reading import Terms
+from batchgen.ingest.source import Manifest
+from batchgen.ingest.submit import submit
 from batchgen.providers.openai import OpenAI
 from batchgen.store import migrate, reports
 from batchgen.store.batches import Batch

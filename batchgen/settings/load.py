@@ -1,131 +1,26 @@
-"""Settings: config.toml, the environment and .env become one frozen value that knows where each part came from.
-
-Precedence: option, environment, `.env` of the working folder, `config.toml`, `OPENAI_BASE_URL`, built-in. Only `project` and
-the commands see this; everybody else is handed plain values. Secrets are read by name and never kept in text.
-"""
+"""Where settings come from: option, environment, `.env` of the working folder, `config.toml`, `OPENAI_BASE_URL`, built-in."""
 
 import difflib
-import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
-from urllib.parse import urlsplit
+from typing import Any, get_type_hints
 
 import msgspec
 from dotenv import dotenv_values
-from msgspec import Meta
 
 from batchgen.core import fields as request_fields
 from batchgen.core import parameters
 from batchgen.core.manifest import typed
 from batchgen.core.request import Value
 from batchgen.errors import SettingsError
+from batchgen.settings.check import check
+from batchgen.settings.model import Secrets, Settings, tables
 
 CONFIG_FILE = "config.toml"
 _PREFIX = "BATCHGEN_"
 _BUILT_IN = "built-in"
-_PASSWORD = re.compile(r"([?&][^=&]*password=)[^&]*", re.IGNORECASE)
-
-_Count = Annotated[int, Meta(ge=0)]
-_AtLeastOne = Annotated[int, Meta(ge=1)]
-_Seconds = Annotated[float, Meta(ge=0)]
-_Positive = Annotated[float, Meta(gt=0)]
-
-
-@dataclass(frozen=True, slots=True)
-class DatabaseSettings:
-    """Where the ledger is."""
-
-    url: str = field(default="sqlite:///batchgen.db", repr=False)  # may hold a password
-
-
-@dataclass(frozen=True, slots=True)
-class StorageSettings:
-    """Where images go; one folder a batch below it."""
-
-    root: str = "images"
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderSettings:
-    """Who makes the images. An empty `api_key_env` means that no key is needed."""
-
-    name: str = "openai"
-    base_url: str = "https://api.openai.com/v1"
-    api_key_env: str = "OPENAI_API_KEY"
-    timeout_s: _Positive = 600.0
-
-
-@dataclass(frozen=True, slots=True)
-class LimitSettings:
-    """What the account allows; 0 is not known."""
-
-    concurrency: Annotated[int, Meta(ge=1, le=1000)] = 32
-    images_per_minute: _Count = 0
-    requests_per_minute: _Count = 0
-    tokens_per_minute: _Count = 0
-    images_per_day: _Count = 0
-
-
-@dataclass(frozen=True, slots=True)
-class RetrySettings:
-    """When to try again, in seconds; `unknown` is `retry` or `hold`."""
-
-    max_attempts: _AtLeastOne = 5
-    backoff_base_s: _Seconds = 1.0
-    backoff_cap_s: _Seconds = 60.0
-    longest_wait_s: _Seconds = 900.0
-    offline_s: _Seconds = 900.0
-    unknown: str = "retry"
-
-
-@dataclass(frozen=True, slots=True)
-class SandboxSettings:
-    """How the built-in sandbox behaves; faults as `NAME=RATE,...`."""
-
-    latency_s: _Seconds = 0.0
-    images_per_minute: _Count = 0
-    faults: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Everything a person tunes. `sources` says for each `table.key` where its value came from."""
-
-    database: DatabaseSettings = DatabaseSettings()
-    storage: StorageSettings = StorageSettings()
-    provider: ProviderSettings = ProviderSettings()
-    limits: LimitSettings = LimitSettings()
-    retry: RetrySettings = RetrySettings()
-    sandbox: SandboxSettings = SandboxSettings()
-    defaults: Mapping[str, Value] = field(default_factory=dict)
-    sources: Mapping[str, str] = field(default_factory=dict)
-    secrets: "Secrets" = field(default_factory=lambda: Secrets({}), repr=False)
-
-
-class Secrets:
-    """The values of environment variables that hold keys. Shows itself as stars."""
-
-    def __init__(self, values: Mapping[str, tuple[str, str]]) -> None:
-        self._values = values
-
-    def __repr__(self) -> str:
-        return "Secrets(***)"
-
-    def reveal(self, name: str) -> str:
-        """The secret of that name, or an empty string. Raises SettingsError for one that no header can carry."""
-        secret, source = self._values.get(name, ("", ""))
-        # Copied keys end in a line break more often than not.
-        secret = secret.strip()
-        if not (secret.isascii() and secret.isprintable()):
-            raise SettingsError(f"{source}: {name} holds characters that no key has; copy it again")
-        return secret
-
-    def source(self, name: str) -> str:
-        """Where it was found (`environment` or `.env`), or an empty string."""
-        return self._values.get(name, ("", ""))[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,23 +43,6 @@ def load(config: Path | None, options: Mapping[str, Any], environment: Mapping[s
         found |= {key: _Given(text, place, cwd) for key, text in _variables(variables, place)}
     found |= {key: _Given(value, "option", cwd) for key, value in options.items()}
     return _build(found, home, _secrets(environment, dotenv))
-
-
-def masked_url(url: str) -> str:
-    """A URL without its password."""
-    scheme, separator, rest = _PASSWORD.sub(r"\1***", url).partition("://")
-    credentials, at, host = rest.rpartition("@")
-    user, colon, _ = credentials.partition(":")
-    return f"{scheme}{separator}{user}{':***' if colon else ''}{at}{host}"
-
-
-def tables() -> dict[str, dict[str, Any]]:
-    """Every table's keys and their built-in values; `defaults` takes any field of a request."""
-    return {
-        part.name: {key.name: key.default for key in fields(part.default)}
-        for part in fields(Settings)
-        if is_dataclass(part.default)
-    }
 
 
 def _from_file(config: Path | None, cwd: Path) -> tuple[dict[str, _Given], Path]:
@@ -250,7 +128,7 @@ def _build(found: Mapping[str, _Given], home: Path, secrets: Secrets) -> Setting
         if name.startswith("defaults.")
     }
     settings = Settings(**parts, defaults=defaults, sources=sources, secrets=secrets)
-    _check_words(settings)
+    check(settings)
     return settings
 
 
@@ -281,32 +159,6 @@ def _resolved(name: str, value: Any, folder: Path) -> Any:
         path, question, query = rest.partition("?")
         return f"{scheme}{slashes}{folder / path}{question}{query}" if path and path != ":memory:" else value
     return value
-
-
-def _check_words(settings: Settings) -> None:
-    sources, provider, unknown = settings.sources, settings.provider, settings.retry.unknown
-    if provider.name not in ("openai", "sandbox"):
-        raise SettingsError(f"{sources['provider.name']}: [provider] name = {provider.name!r}: must be openai or sandbox")
-    if unknown not in ("retry", "hold"):
-        raise SettingsError(f"{sources['retry.unknown']}: [retry] unknown = {unknown!r}: must be retry or hold")
-    wrong = _wrong_address(provider.base_url)
-    if wrong:
-        place = f"{sources['provider.base_url']}: [provider] base_url"
-        raise SettingsError(f"{place} = {masked_url(provider.base_url)!r}: {wrong}")
-
-
-def _wrong_address(url: str) -> str:
-    """Why requests cannot be sent to this address, or an empty string."""
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        return f"is no address: {error}"
-    if parts.scheme not in ("http", "https"):
-        return "must begin with https:// or http://"
-    if not host:
-        return "names no host"
-    return "must not hold a password: name the variable that holds the key in api_key_env" if "@" in parts.netloc else ""
 
 
 def _secrets(environment: Mapping[str, str], dotenv: Mapping[str, str]) -> Secrets:

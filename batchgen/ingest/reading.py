@@ -1,0 +1,154 @@
+"""One manifest is read, checked row by row, and staged; everything that is wrong with it is collected."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+from batchgen.core import assembly, identity, parameters
+from batchgen.core.assembly import Wanted
+from batchgen.core.manifest import Problem, Row, Unreadable
+from batchgen.core.parameters import Finding
+from batchgen.core.request import Value
+from batchgen.ingest.source import Manifest, rows, text_lines
+from batchgen.store import submission
+from batchgen.store.engine import Transaction
+
+# So many problems are told in full.
+MOST_SHOWN = 50
+_ROWS_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How rows become requests. `defaults` are layered already; `official` applies the vendor's shutdown dates on `day`."""
+
+    defaults: Mapping[str, Value]
+    columns: Mapping[str, str]
+    simulated: bool
+    official: bool
+    day: date
+    update: bool
+
+
+@dataclass(slots=True)
+class Reading:
+    """What reading one manifest found."""
+
+    manifest: Manifest
+    problems: list[Problem] = field(default_factory=list)
+    more_problems: int = 0
+    rows: int = 0
+    columns: dict[str, None] = field(default_factory=dict)
+    warnings: dict[str, tuple[int, int]] = field(default_factory=dict)  # message -> first line, rows
+    sha256: str = ""
+
+    def add(self, line: int, finding: Finding) -> None:
+        if len(self.problems) < MOST_SHOWN:
+            self.problems.append(Problem(self.manifest.label, line, finding.field, finding.message))
+        else:
+            self.more_problems += 1
+
+
+def read(session: Transaction, number: int, manifest: Manifest, terms: Terms) -> Reading:
+    reading = Reading(manifest)
+    digest = hashlib.sha256()
+    part: list[dict[str, Any]] = []
+    try:
+        with manifest.open() as stream:
+            for row in rows(text_lines(stream, digest.update, reading.add), manifest, terms.columns):
+                wanted = _checked(row, terms, reading)
+                if wanted is not None:
+                    part.append(_staged(number, reading.rows, wanted))
+                elif row.custom_id is not None and not identity.fault(row.custom_id):
+                    part.append(_staged_id(number, reading.rows, row.line, row.custom_id))
+                reading.rows += 1
+                if len(part) >= _ROWS_AT_ONCE:
+                    submission.stage(session, part)
+                    part = []
+    except Unreadable as error:
+        reading.add(error.line, Finding("", str(error)))
+    except OSError as error:
+        reading.add(0, Finding("", f"cannot be read: {error.strerror or error}"))
+    submission.stage(session, part)
+    reading.sha256 = digest.hexdigest()
+    if not reading.rows and not reading.problems:
+        reading.add(0, Finding("", "holds no rows"))
+    submission.number_equal_rows(session, number)
+    _find_repeated(session, number, reading)
+    return reading
+
+
+def _checked(row: Row, terms: Terms, reading: Reading) -> Wanted | None:
+    wanted, findings = assembly.assemble(row, terms.defaults)
+    findings += _shut_down(row, terms)
+    for finding in findings:
+        reading.add(row.line, finding)
+    reading.columns.update(dict.fromkeys(row.metadata))
+    if wanted is None or findings:
+        return None
+    told = list(_warnings(wanted.request.model, tuple(wanted.request.parameters.items())))
+    if terms.simulated and (gone := parameters.unavailable(wanted.request.model, terms.day)):
+        told.append(f"{gone}; only the sandbox still answers to it")
+    if terms.official and (soon := parameters.ending(wanted.request.model, terms.day)):
+        told.append(soon)
+    for message in told:
+        first, count = reading.warnings.get(message, (row.line, 0))
+        reading.warnings[message] = (first, count + 1)
+    return wanted
+
+
+def _shut_down(row: Row, terms: Terms) -> tuple[Finding, ...]:
+    model = row.cells.get("model", terms.defaults["model"])
+    if not terms.official or not row.cells or not isinstance(model, str) or not model:
+        return ()
+    gone = parameters.unavailable(model, terms.day)
+    return (Finding("model", gone),) if gone else ()
+
+
+@lru_cache(maxsize=4096)
+def _warnings(model: str, items: tuple[tuple[str, Value], ...]) -> tuple[str, ...]:
+    return tuple(finding.message for finding in parameters.warnings(model, dict(items)))
+
+
+def _staged(number: int, position: int, wanted: Wanted) -> dict[str, Any]:
+    request = wanted.request
+    return {
+        "manifest": number,
+        "position": position,
+        "line": wanted.line,
+        "custom_id": wanted.custom_id,
+        "custom_id_key": identity.fold(wanted.custom_id),
+        "given": wanted.given,
+        "operation": request.operation,
+        "model": request.model,
+        "request": {"prompt": request.prompt, **request.parameters},
+        "metadata": dict(wanted.metadata),
+        "fingerprint": request.fingerprint,
+    }
+
+
+def _staged_id(number: int, position: int, line: int, custom_id: str) -> dict[str, Any]:
+    """A row that cannot be stored still shows that another one has its id."""
+    empty = {"operation": "", "model": "", "request": {}, "metadata": {}, "fingerprint": ""}
+    key = identity.fold(custom_id)
+    return {
+        "manifest": number,
+        "position": position,
+        "line": line,
+        "custom_id": custom_id,
+        "custom_id_key": key,
+        "given": True,
+        **empty,
+    }
+
+
+def _find_repeated(session: Transaction, number: int, reading: Reading) -> None:
+    count, first = submission.repeated(session, number)
+    for again in first:
+        where = f"is also on line {again.first_line}"
+        reading.add(again.line, Finding("custom_id", f"{again.custom_id!a} {where} (case does not tell ids apart)"))
+    reading.more_problems += count - len(first)
+    reading.problems.sort(key=lambda problem: problem.line)

@@ -1,0 +1,119 @@
+"""Manifests become batches: all of them or none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from batchgen.core import identity
+from batchgen.errors import ManifestError, WrongUsage
+from batchgen.ingest.reading import MOST_SHOWN, Reading, Terms, read
+from batchgen.ingest.source import Manifest
+from batchgen.store import batches, submission
+from batchgen.store.batches import Batch, ManifestFile
+from batchgen.store.engine import Database, Transaction, begin_to_write
+from batchgen.store.submission import Comparison
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What became of one manifest. `warnings` are what the API may refuse."""
+
+    batch: Batch
+    manifest: str
+    comparison: Comparison
+    warnings: tuple[str, ...]
+
+
+def submit(database: Database, manifests: Sequence[Manifest], terms: Terms, now: datetime) -> list[Submitted]:
+    """Store every manifest as a batch, or none of them. Raises ManifestError with all problems of all files."""
+    _refuse_same_batch(manifests)
+    with database.session() as session:
+        with session.begin():
+            submission.prepare(session)
+            readings = [read(session, number, manifest, terms) for number, manifest in enumerate(manifests)]
+        _refuse_problems(readings)
+        begin_to_write(session)
+        with session.begin():
+            submission.alone(session)
+            stored = [_store(session, number, reading, terms, now) for number, reading in enumerate(readings)]
+            _refuse_changes(stored, terms)
+    return stored
+
+
+def batch_name(name: str, *, simulated: bool) -> str:
+    """The name a batch gets; a simulated one says so. Raises WrongUsage for one that cannot be a folder."""
+    if not simulated and identity.fold(name).startswith(identity.SANDBOX_PREFIX):
+        raise WrongUsage(
+            f"{name!r}: names that begin with {identity.SANDBOX_PREFIX} belong to the sandbox; give another --name"
+        )
+    full = identity.SANDBOX_PREFIX + name if simulated else name
+    fault = identity.fault(full)
+    if fault:
+        raise WrongUsage(f"{name[:40]!a} cannot name a batch: it {fault}; give another with --name")
+    return full
+
+
+def _store(session: Transaction, number: int, reading: Reading, terms: Terms, now: datetime) -> Submitted:
+    manifest = reading.manifest
+    batch = batches.by_name(session, manifest.batch)
+    path = None if manifest.path is None else str(manifest.path.resolve())
+    if batch is None:
+        batch = batches.create(session, manifest.batch, simulated=terms.simulated, now=now)
+    elif not manifest.named and batch.manifest_path != path:
+        origin = batch.manifest_path or "standard input"
+        raise WrongUsage(
+            f"{manifest.label}: batch {batch.name} was submitted from {origin}; "
+            f"for a batch of its own give --name NEW, and if this is the same one, --name {batch.name}"
+        )
+    comparison = submission.compare(session, number, batch)
+    if not comparison.changed.count or (terms.update and not comparison.running.count):
+        if submission.store(session, number, batch, now) != comparison.changed.count:
+            raise WrongUsage(
+                f"{manifest.label}: changed rows are being made right now: stop that run first; nothing was stored"
+            )
+        batches.record_manifest(session, batch, ManifestFile(path, reading.sha256, tuple(reading.columns)))
+    warnings = tuple(
+        f"{manifest.label}:{line}: {message}" + (f" (and {count - 1} more rows)" if count > 1 else "")
+        for message, (line, count) in reading.warnings.items()
+    )
+    return Submitted(batch, manifest.label, comparison, warnings)
+
+
+def _refuse_same_batch(manifests: Sequence[Manifest]) -> None:
+    seen: dict[str, str] = {}
+    for manifest in manifests:
+        key = identity.fold(manifest.batch)
+        if key in seen:
+            raise WrongUsage(f"{seen[key]} and {manifest.label} would both be batch {manifest.batch}; submit one with --name")
+        seen[key] = manifest.label
+
+
+def _refuse_problems(readings: Sequence[Reading]) -> None:
+    problems = [problem for reading in readings for problem in reading.problems]
+    if not problems:
+        return
+    count = len(problems) + sum(reading.more_problems for reading in readings)
+    told = [str(problem) for problem in problems[:MOST_SHOWN]]
+    if count > len(told):
+        told.append(f"... and {count - len(told):,} more")
+    raise ManifestError("\n".join([*told, f"{count:,} problem{'s' if count != 1 else ''}: nothing was stored"]))
+
+
+def _refuse_changes(stored: Sequence[Submitted], terms: Terms) -> None:
+    """Rows that ask for something else under an id that is known are never bought without being asked for."""
+    told = []
+    for one in stored:
+        if terms.update and one.comparison.running.count:
+            told += [f"{one.manifest}: being made right now: {_some(one.comparison.running)}; stop that run first"]
+        elif not terms.update and one.comparison.changed.count:
+            told += [
+                f"{one.manifest}: not what batch {one.batch.name} holds, by a cell, an option or a default: "
+                f"{_some(one.comparison.changed)}; --update makes that again and keeps the old images in .previous/"
+            ]
+    if told:
+        raise ManifestError("\n".join([*told, "nothing was stored"]))
+
+
+def _some(listed: submission.Listed) -> str:
+    names = ", ".join(listed.first) + (", ..." if listed.count > len(listed.first) else "")
+    return f"{listed.count:,} row{'s' if listed.count != 1 else ''} ({names})"

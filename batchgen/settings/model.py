@@ -1,0 +1,129 @@
+"""The settings as a value: every table, every key, its bounds and its built-in value. Secrets are never kept in text."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from batchgen.core.request import Value
+from batchgen.errors import SettingsError
+
+_PASSWORD = re.compile(r"([?&][^=&]*password=)[^&]*", re.IGNORECASE)
+
+_Count = Annotated[int, Meta(ge=0)]
+_AtLeastOne = Annotated[int, Meta(ge=1)]
+_Seconds = Annotated[float, Meta(ge=0)]
+_Positive = Annotated[float, Meta(gt=0)]
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSettings:
+    """Where the ledger is."""
+
+    url: str = field(default="sqlite:///batchgen.db", repr=False)  # may hold a password
+
+
+@dataclass(frozen=True, slots=True)
+class StorageSettings:
+    """Where images go; one folder a batch below it."""
+
+    root: str = "images"
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSettings:
+    """Who makes the images. An empty `api_key_env` means that no key is needed."""
+
+    name: str = "openai"
+    base_url: str = "https://api.openai.com/v1"
+    api_key_env: str = "OPENAI_API_KEY"
+    timeout_s: _Positive = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """What the account allows; 0 is not known."""
+
+    concurrency: Annotated[int, Meta(ge=1, le=1000)] = 32
+    images_per_minute: _Count = 0
+    requests_per_minute: _Count = 0
+    tokens_per_minute: _Count = 0
+    images_per_day: _Count = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RetrySettings:
+    """When to try again, in seconds; `unknown` is `retry` or `hold`."""
+
+    max_attempts: _AtLeastOne = 5
+    backoff_base_s: _Seconds = 1.0
+    backoff_cap_s: _Seconds = 60.0
+    longest_wait_s: _Seconds = 900.0
+    offline_s: _Seconds = 900.0
+    unknown: str = "retry"
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxSettings:
+    """How the built-in sandbox behaves; faults as `NAME=RATE,...`."""
+
+    latency_s: _Seconds = 0.0
+    images_per_minute: _Count = 0
+    faults: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a person tunes. `sources` says for each `table.key` where its value came from."""
+
+    database: DatabaseSettings = DatabaseSettings()
+    storage: StorageSettings = StorageSettings()
+    provider: ProviderSettings = ProviderSettings()
+    limits: LimitSettings = LimitSettings()
+    retry: RetrySettings = RetrySettings()
+    sandbox: SandboxSettings = SandboxSettings()
+    defaults: Mapping[str, Value] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    secrets: "Secrets" = field(default_factory=lambda: Secrets({}), repr=False)
+
+
+class Secrets:
+    """The values of environment variables that hold keys. Shows itself as stars."""
+
+    def __init__(self, values: Mapping[str, tuple[str, str]]) -> None:
+        self._values = values
+
+    def __repr__(self) -> str:
+        return "Secrets(***)"
+
+    def reveal(self, name: str) -> str:
+        """The secret of that name, or an empty string. Raises SettingsError for one that no header can carry."""
+        secret, source = self._values.get(name, ("", ""))
+        # Copied keys end in a line break more often than not.
+        secret = secret.strip()
+        if not (secret.isascii() and secret.isprintable()):
+            raise SettingsError(f"{source}: {name} holds characters that no key has; copy it again")
+        return secret
+
+    def source(self, name: str) -> str:
+        """Where it was found (`environment` or `.env`), or an empty string."""
+        return self._values.get(name, ("", ""))[1]
+
+
+def masked_url(url: str) -> str:
+    """A URL without its password."""
+    scheme, separator, rest = _PASSWORD.sub(r"\1***", url).partition("://")
+    credentials, at, host = rest.rpartition("@")
+    user, colon, _ = credentials.partition(":")
+    return f"{scheme}{separator}{user}{':***' if colon else ''}{at}{host}"
+
+
+def tables() -> dict[str, dict[str, Any]]:
+    """Every table's keys and their built-in values; `defaults` takes any field of a request."""
+    return {
+        part.name: {key.name: key.default for key in fields(part.default)}
+        for part in fields(Settings)
+        if is_dataclass(part.default)
+    }
