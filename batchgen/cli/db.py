@@ -3,6 +3,7 @@
 import click
 
 from batchgen.cli.app import App, pass_app
+from batchgen.cli.console import data_json
 
 
 @click.group("db")
@@ -11,22 +12,27 @@ def db_command() -> None:
 
 
 @db_command.command("check")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_app
-def check_command(app: App) -> int:
+def check_command(app: App, *, as_json: bool) -> int:
     """Tell whether the database is current; exit 1 if it is not."""
     from batchgen.store import migrate
     from batchgen.store.engine import Database
 
     url = app.settings().database.url
-    if not Database.exists(url):
+    exists, version, current = Database.exists(url), None, False
+    if exists:
+        database = Database(url)
+        try:
+            version, current = migrate.current(database), migrate.is_current(database)
+        finally:
+            database.close()
+    if as_json:
+        data_json({"exists": exists, "version": version, "needed": migrate.head(), "current": current})
+    if not exists:
         app.console.tell("there is no database yet: the first command that needs it makes it")
-        return 1
-    database = Database(url)
-    try:
-        current = migrate.is_current(database)
+    else:
         app.console.tell("the database is current" if current else "the database is behind: batchgen db upgrade brings it here")
-    finally:
-        database.close()
     return 0 if current else 1
 
 
