@@ -34,6 +34,9 @@ def _work_options(command: _Command) -> _Command:
             click.option("--concurrency", type=click.IntRange(1, 1000), help="How many requests may be out at once."),
             click.option("--images-per-minute", type=click.IntRange(0), help="The account's limit; 0 is not known."),
             click.option("--limit", type=click.IntRange(1), help="Start so many jobs at most."),
+            click.option(
+                "--drain-timeout", type=click.FloatRange(0), metavar="S", help="After a signal, wait so many seconds at most."
+            ),
             click.option("--json", "as_json", is_flag=True, help="Print the batches and this run's figures as JSON."),
         ]
     ):
@@ -92,7 +95,7 @@ def _run(app: App, given: dict[str, Any], *, requeue: bool) -> int:
         scope = _scope(app, project, given)
         if requeue:
             _requeue(app.console, project, scope, given)
-        result, stopped_by = _work(app.console, project, scope, given["limit"])
+        result, stopped_by = _work(app.console, project, scope, given)
         _report(app.console, project, scope, result, as_json=given["as_json"])
         failed = _tell_failures(app.console, project, scope, result)
         if stopped_by is not None:
@@ -136,10 +139,11 @@ def _requeue(console: Console, project: "Project", scope: _Scope, given: dict[st
                 console.tell(f"{batch.name}: {counted(count, 'job')} queued again")
 
 
-def _work(console: Console, project: "Project", scope: _Scope, limit: int | None) -> "tuple[Result, int | None]":
+def _work(console: Console, project: "Project", scope: _Scope, given: dict[str, Any]) -> "tuple[Result, int | None]":
     """Run the pool to its end; also returns the signal that stopped it."""
     from batchgen.store import reports
 
+    limit = given["limit"]
     plan = project.plan(scope.batches, limit)
     with project.database.read() as tx:
         waiting = sum(reports.unfinished(tx, plan.batches).values())
@@ -150,7 +154,7 @@ def _work(console: Console, project: "Project", scope: _Scope, limit: int | None
     async def work() -> "tuple[Result, int | None]":
         with progress.watch(console, total) as watcher:
             async with project.pool(plan, watcher, simulated=scope.simulated) as pool:
-                stopping = _Stopping(watcher, pool)
+                stopping = _Stopping(watcher, pool, given["drain_timeout"])
                 stopping.listen()
                 try:
                     await pool.run()
@@ -162,12 +166,13 @@ def _work(console: Console, project: "Project", scope: _Scope, limit: int | None
 
 
 class _Stopping:
-    """The first signal drains, the second one stops waiting."""
+    """The first signal drains, for `timeout_s` at most; the second one stops waiting."""
 
-    def __init__(self, watcher: "Observer", pool: "Pool") -> None:
+    def __init__(self, watcher: "Observer", pool: "Pool", timeout_s: float | None) -> None:
         self.signal: int | None = None
         self._watcher = watcher
         self._pool = pool
+        self._timeout_s = timeout_s
 
     def listen(self) -> None:
         """Take over the signals that end a program; under nohup a hangup stays ignored."""
@@ -178,6 +183,8 @@ class _Stopping:
         if self.signal is None:
             self.signal = getattr(signal, name)
             self._pool.drain()
+            if self._timeout_s is not None:
+                asyncio.get_running_loop().call_later(self._timeout_s, self._pool.abort)
             self._watcher.alarm(
                 f"stopping: waiting for {counted(self._pool.in_flight, 'request')} in flight; once more to stop at once"
             )

@@ -22,6 +22,7 @@ from batchgen.worker.attempt import Attempt
 from batchgen.worker.events import Observer, Settled
 from batchgen.worker.lease import keep_renewing, lease, worker_name
 from batchgen.worker.ledger import Ledger
+from batchgen.worker.opening import Opening
 from batchgen.worker.pace import Pace, Weight
 from batchgen.worker.plan import Plan, Result
 from batchgen.worker.recovery import Recovery
@@ -61,6 +62,7 @@ class Pool:
         self._pace = Pace(plan.limits)
         self._weather = Weather(plan.policy.backoff_base_s, plan.policy.backoff_cap_s)
         self._scope = Scope(plan)
+        self._opening = Opening()
         self._running: dict[asyncio.Task[Settled], Attempt] = {}
         self._is_aborted = False
         self._stop = asyncio.Event()
@@ -227,7 +229,7 @@ class Pool:
             self._observer.notice(f"the provider does not answer ({ending.error_message}); one request at a time tries again")
         if ending.outcome is Outcome.RATE_LIMITED:
             self._slow_down(ending)
-        halt = halting.reason(ending, self._plan, self._weather.offline_s(), self._clock())
+        halt = halting.reason(ending, self._plan, self._weather.offline_s(), self._clock()) or self._opening.observe(ending)
         if halt is not None:
             self._halt(halt)
         elif newly_blocked:

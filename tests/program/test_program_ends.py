@@ -137,6 +137,19 @@ def test_a_second_signal_stops_at_once_and_what_was_sent_is_unknown(
     assert (status["unknown_attempts"], status["jobs"]["pending"], status["jobs"]["running"]) == (3, 5, 0)
 
 
+def test_a_drain_timeout_ends_the_waiting(serve: Callable[..., Server], client: Callable[[Server], Program]) -> None:
+    """One signal and a drain timeout do what two signals do: requests that hang are given up as unknown."""
+    program = client(serve("--faults", "hang=1"))
+    program.write("signs.csv", prompts(5))
+    process = program.start("run", "signs.csv", "--concurrency", "2", "--drain-timeout", "0.2")
+    _until(lambda: (program.folder / "batchgen.db").exists() and program.json("status")["totals"]["attempts"] == 2)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert process.returncode == 143
+    status = program.json("status", "signs")
+    assert (status["unknown_attempts"], status["jobs"]["running"]) == (2, 0)
+
+
 def test_a_halted_run_still_prints_its_json(program: Program) -> None:
     """A script that asked for JSON gets it, with the reason, when the storage cannot be used."""
     program.write("signs.csv", prompts(2))

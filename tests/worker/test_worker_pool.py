@@ -336,6 +336,33 @@ def test_a_link_instead_of_an_image_halts_before_more_is_paid(bench):
     assert len(server.seen) <= 2
 
 
+def test_ten_equal_refusals_at_the_start_halt(bench):
+    """An option that the API refuses fails ten jobs and not a thousand."""
+    batch = bench.submit(rows(40))
+    refusal = error(400, code="invalid_value", message="Invalid size (request req_12ab)")
+    result, server = bench.work(batch, then=refusal, concurrency=1)
+    assert "first 10 answers were all the same refusal" in result.halted
+    assert len(server.seen) == 10
+    assert bench.states(batch) == {State.FAILED: 10, State.PENDING: 30}
+
+
+@pytest.mark.parametrize("odd", [0, 4, 9])
+def test_one_other_answer_at_the_start_is_enough_to_go_on(bench, odd):
+    """Refusals of rows are no reason to halt; nor are forbidden prompts, each a matter of itself."""
+    batch = bench.submit(rows(14))
+    refusal = error(400, code="invalid_value", message="Invalid size")
+    script = [images() if place == odd else refusal for place in range(14)]
+    result, server = bench.work(batch, *script, concurrency=1)
+    assert (result.halted, len(server.seen), result.succeeded) == (None, 14, 1)
+
+
+def test_forbidden_prompts_never_halt(bench):
+    """A manifest of forbidden prompts is asked for to its end."""
+    batch = bench.submit(rows(14))
+    result, _ = bench.work(batch, then=error(400, code="moderation_blocked", message="no"), concurrency=1)
+    assert (result.halted, result.failed) == (None, 14)
+
+
 # ---- bad weather
 
 
