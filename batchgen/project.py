@@ -112,7 +112,7 @@ class Project:
         from batchgen.worker.pool import Doors, Pool
 
         provider = self._provider(simulated=simulated)
-        ledger = Ledger(self.database)
+        ledger = Ledger(self.database, patience_s=plan.offline_s, tell=observer.alarm)
         await provider.open()
         try:
             yield Pool(plan, Doors(ledger, provider, Office(self.root), utc_now), observer)

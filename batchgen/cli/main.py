@@ -25,6 +25,7 @@ _COMMANDS = {
     "show": "show",
     "cancel": "cancel",
     "export": "export",
+    "verify": "verify",
     "costs": "costs",
     "models": "models",
     "sandbox": "sandbox",

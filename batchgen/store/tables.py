@@ -184,3 +184,4 @@ artifacts = Table(
     Column("replaced_at", UtcTime, nullable=True),  # a newer request's image took its place, and it lies in .previous/
     PrimaryKeyConstraint("job_id", "attempt", "ordinal"),
 )
+Index("ix_artifacts_path", artifacts.c.path)

@@ -84,6 +84,7 @@ class Pool:
         """Stop waiting for answers: what was sent becomes unknown, what was not goes back."""
         self.drain()
         self._is_aborted = True
+        self._ledger.lose_patience()
         for attempt in self._running.values():
             attempt.stop_waiting()
 
@@ -167,10 +168,19 @@ class Pool:
         if self._running:
             return _LOOK_S
         left = await self._ledger.read(lambda tx: reports.unfinished(tx, self._plan.batches))
+        if left[State.RUNNING] and await self._release_strays():
+            return 0.0
         if self._scope.limit_reached or not left[State.RUNNING]:
             return None
         # Somebody else works on them; should that worker die, they are ours.
         return 0.0 if await self._reclaim() else _LOOK_S
+
+    async def _release_strays(self) -> bool:
+        """Give back claims of this worker that it never heard of: the database went away while it was answering."""
+        strays = await self._ledger.read(lambda tx: queue.held_by(tx, self._owner))
+        for opened in strays:
+            await self._settler.give_up(opened)
+        return bool(strays)
 
     async def _turn(self) -> bool:
         """Wait for a place in the pace; False if the run stops, a pause begins or the weather turns meanwhile."""
