@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from asyncio_throttle import Throttler
 from scripted_server import (
     USAGE_MICROS,
     ScriptedServer,
@@ -283,7 +284,6 @@ def test_starts_are_counted_with_their_images(bench, monkeypatch):
 
 def test_at_most_one_waiter_asks_the_throttler(bench, monkeypatch):
     """Fifty jobs, one waiter: the library's own polling by everybody never happens."""
-    from asyncio_throttle import Throttler
 
     acquire, asking, most = Throttler.acquire, 0, 0
 
