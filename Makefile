@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TESTS ?= tests
+KILLS ?= 200
 
-.PHONY: demo test check clean
+.PHONY: demo test torture check clean
 
 # The bundled manifest on the built-in sandbox: no key, no cost.
 demo: $(VENV)/.base
@@ -14,6 +15,10 @@ demo: $(VENV)/.base
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2 $(TESTS)
+
+# Two workers killed KILLS times, then the balance of images and money; DATABASE=postgresql://... for another ledger.
+torture: $(VENV)/.test
+	cd tests && ../$(BIN)/python -m torture.torture $(KILLS) $(DATABASE)
 
 # Linters, types and the layer law.
 check: $(VENV)/.check

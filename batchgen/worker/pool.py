@@ -32,6 +32,7 @@ from batchgen.worker.weather import Weather
 
 # How often a worker with nothing to do looks at what others are doing.
 _LOOK_S = 1.0
+_AGAIN_S = 0.02
 # A shorter wait is no news.
 _WORTH_TELLING_S = 10.0
 
@@ -102,6 +103,8 @@ class Pool:
                     await asyncio.wait(self._running)
                 renewing.cancel()
             is_clear = self._error is None
+            if is_clear:
+                await self._release_strays()
         except (DatabaseError, OSError) as error:
             raise _halted(error) from error
         finally:
@@ -146,6 +149,9 @@ class Pool:
                     continue
             if await self._turn():
                 look_first = not await self._claim(desk)
+                if look_first:
+                    # Another worker was faster, or holds the row that is due: not again at once.
+                    await self._nap(_AGAIN_S)
 
     def _slots(self) -> int:
         return 1 if self._weather.is_bad else self._plan.concurrency
