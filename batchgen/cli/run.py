@@ -1,10 +1,8 @@
 """`batchgen run` and `batchgen resume`."""
 
 import asyncio
-import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -12,15 +10,13 @@ import click
 from batchgen.cli import figures, options, progress, submit
 from batchgen.cli.app import App, pass_app
 from batchgen.cli.console import Console, counted, data_json
-from batchgen.cli.signals import on_signals
+from batchgen.cli.signals import Stopping
 from batchgen.errors import Halted, WrongUsage
 
 if TYPE_CHECKING:
     from batchgen.project import Project
     from batchgen.store.batches import Batch
-    from batchgen.worker.events import Observer
     from batchgen.worker.plan import Result
-    from batchgen.worker.pool import Pool
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -154,7 +150,7 @@ def _work(console: Console, project: "Project", scope: _Scope, given: dict[str, 
     async def work() -> "tuple[Result, int | None]":
         with progress.watch(console, total) as watcher:
             async with project.pool(plan, watcher, simulated=scope.simulated) as pool:
-                stopping = _Stopping(watcher, pool, given["drain_timeout"])
+                stopping = Stopping(watcher, pool, given["drain_timeout"])
                 stopping.listen()
                 try:
                     await pool.run()
@@ -163,33 +159,6 @@ def _work(console: Console, project: "Project", scope: _Scope, given: dict[str, 
                 return pool.result, stopping.signal
 
     return asyncio.run(work())
-
-
-class _Stopping:
-    """The first signal drains, for `timeout_s` at most; the second one stops waiting."""
-
-    def __init__(self, watcher: "Observer", pool: "Pool", timeout_s: float | None) -> None:
-        self.signal: int | None = None
-        self._watcher = watcher
-        self._pool = pool
-        self._timeout_s = timeout_s
-
-    def listen(self) -> None:
-        """Take over the signals that end a program; under nohup a hangup stays ignored."""
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            on_signals(partial(self._stop, name), name)
-
-    def _stop(self, name: str) -> None:
-        if self.signal is None:
-            self.signal = getattr(signal, name)
-            self._pool.drain()
-            if self._timeout_s is not None:
-                asyncio.get_running_loop().call_later(self._timeout_s, self._pool.abort)
-            self._watcher.alarm(
-                f"stopping: waiting for {counted(self._pool.in_flight, 'request')} in flight; once more to stop at once"
-            )
-        else:
-            self._pool.abort()
 
 
 def _report(console: Console, project: "Project", scope: _Scope, result: "Result", *, as_json: bool) -> None:

@@ -16,8 +16,8 @@ from batchgen.ingest.source import Manifest, rows, text_lines
 from batchgen.store import submission
 from batchgen.store.engine import Transaction
 
-# So many problems are told in full.
-MOST_SHOWN = 50
+# So many problems of a file are kept, to be told in full or by their places; the rest is counted.
+_MOST_KEPT = 250
 _ROWS_AT_ONCE = 1000
 
 
@@ -46,7 +46,7 @@ class Reading:
     sha256: str = ""
 
     def add(self, line: int, finding: Finding) -> None:
-        if len(self.problems) < MOST_SHOWN:
+        if len(self.problems) < _MOST_KEPT:
             self.problems.append(Problem(self.manifest.label, line, finding.field, finding.message))
         else:
             self.more_problems += 1

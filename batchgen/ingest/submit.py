@@ -5,13 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from batchgen.core import identity
+from batchgen.core.manifest import Problem
 from batchgen.errors import ManifestError, WrongUsage
-from batchgen.ingest.reading import MOST_SHOWN, Reading, Terms, read
+from batchgen.ingest.reading import Reading, Terms, read
 from batchgen.ingest.source import Manifest
 from batchgen.store import batches, submission
 from batchgen.store.batches import Batch, ManifestFile
 from batchgen.store.engine import Database, Transaction, begin_to_write
 from batchgen.store.submission import Comparison
+
+# So many problems are told in full, and so many at least by their places.
+_MOST_IN_FULL = 50
+_MOST_PLACES = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +98,17 @@ def _refuse_problems(readings: Sequence[Reading]) -> None:
     if not problems:
         return
     count = len(problems) + sum(reading.more_problems for reading in readings)
-    told = [str(problem) for problem in problems[:MOST_SHOWN]]
-    if count > len(told):
-        told.append(f"... and {count - len(told):,} more")
+    told = [str(problem) for problem in problems[:_MOST_IN_FULL]]
+    places = [_place(problem) for problem in problems[_MOST_IN_FULL:_MOST_PLACES]]
+    if places:
+        further = ", ..." if count > _MOST_PLACES else ""
+        told.append(f"... and {count - len(told):,} more: {', '.join(places)}{further}")
     raise ManifestError("\n".join([*told, f"{count:,} problem{'s' if count != 1 else ''}: nothing was stored"]))
+
+
+def _place(problem: Problem) -> str:
+    place = f"{problem.file}:{problem.line}"
+    return f"{place} ({problem.field})" if problem.field else place
 
 
 def _refuse_changes(stored: Sequence[Submitted], terms: Terms) -> None:

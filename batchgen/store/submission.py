@@ -34,6 +34,7 @@ from batchgen.store.batches import Batch
 from batchgen.store.tables import JsonText, UtcTime, jobs
 
 MOST_LISTED = 50
+_MOST_REPEATED = 250
 
 _staged = Table(
     "staged",
@@ -126,7 +127,7 @@ def repeated(tx: Connection, manifest: int) -> tuple[int, list[Repeated]]:
     )
     again = select(ranked).where(ranked.c.n > 1)
     count = tx.execute(select(func.count()).select_from(again.subquery())).scalar_one()
-    rows = tx.execute(again.order_by(ranked.c.line).limit(MOST_LISTED))
+    rows = tx.execute(again.order_by(ranked.c.line).limit(_MOST_REPEATED))
     return count, [Repeated(row.line, row.custom_id, row.first) for row in rows]
 
 

@@ -206,20 +206,25 @@ def test_fifty_mistakes_at_the_command_line(batchgen, tmp_path, name):
 
 
 def test_what_is_more_than_fifty_is_counted(desk):
-    """The first fifty in full, and how many there are beside."""
+    """The first fifty in full, the next by their places, and how many there are in all."""
     with pytest.raises(ManifestError) as caught:
         desk.csv("prompt,n\n" + "A fox,0\n" * 1234)
     told = str(caught.value).split("\n")
-    assert told[-2:] == ["... and 1,184 more", "1,234 problems: nothing was stored"]
+    assert told[-1] == "1,234 problems: nothing was stored"
+    places = told[-2].removeprefix("... and 1,184 more: ").split(", ")
+    assert [place.rpartition("m.csv")[2] for place in places[:-1]] == [f":{line} (n)" for line in range(52, 252)]
+    assert places[-1] == "..."
     assert [text.partition(" ")[0].rpartition("m.csv")[2] for text in told[:-2]] == [f":{line}:" for line in range(2, 52)]
 
 
 def test_repeated_ids_are_counted_with_the_others(desk):
-    """Also problems that only the database finds are shown up to fifty and counted in full."""
+    """Also problems that only the database finds are shown up to fifty, placed, and counted in full."""
     with pytest.raises(ManifestError) as caught:
         desk.csv("id,prompt\n" + "fox,A fox\n" * 200)
     told = str(caught.value).split("\n")
-    assert told[-2:] == ["... and 149 more", "199 problems: nothing was stored"]
+    assert told[-1] == "199 problems: nothing was stored"
+    assert told[-2].startswith("... and 149 more: ")
+    assert told[-2].endswith("m.csv:201 (custom_id)")
     assert "m.csv:3: custom_id: 'fox' is also on line 2" in told[0]
 
 
