@@ -107,8 +107,10 @@ def _scope(app: App, project: "Project", given: dict[str, Any]) -> _Scope:
 
     sources = options.manifest_sources(given["manifests"], given.get("name"), simulated=project.on_sandbox)
     chosen = bool(given["provider"] or given["manifests"])
-    with project.database.read() as tx:
-        stored = batches.in_scope(tx, given["batches"], simulated=project.on_sandbox, chosen=chosen)
+    stored: list[Batch] = []
+    if given["batches"] or not given["manifests"]:
+        with project.database.read() as tx:
+            stored = batches.in_scope(tx, given["batches"], simulated=project.on_sandbox, chosen=chosen)
     named = bool(given["manifests"] or given["batches"])
     simulated = stored[0].simulated if stored and given["batches"] else project.on_sandbox
     if not simulated:
@@ -119,7 +121,7 @@ def _scope(app: App, project: "Project", given: dict[str, Any]) -> _Scope:
     for one in submitted:
         submit.tell(app.console, one)
     fresh = {one.batch.id: one.batch for one in submitted}
-    rest = [batch for batch in stored if given["batches"] and batch.id not in fresh]
+    rest = [batch for batch in stored if batch.id not in fresh]
     return _Scope([*fresh.values(), *rest], simulated, named)
 
 
@@ -163,6 +165,7 @@ def _work(console: Console, project: "Project", scope: _Scope, given: dict[str, 
 
 def _report(console: Console, project: "Project", scope: _Scope, result: "Result", *, as_json: bool) -> None:
     from batchgen.store import reports
+    from batchgen.worker.plan import Result
 
     with project.database.read() as tx:
         summaries = [reports.summary(tx, batch) for batch in scope.batches]
@@ -177,7 +180,7 @@ def _report(console: Console, project: "Project", scope: _Scope, result: "Result
         )
     for summary in summaries:
         console.tell(figures.line(summary))
-    if result != type(result)():
+    if result != Result():
         console.tell(f"this run: {figures.run_line(result, simulated=scope.simulated)}")
     for summary in summaries:
         if summary.artifacts:

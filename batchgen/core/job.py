@@ -14,4 +14,3 @@ class State(StrEnum):
 
 
 FINAL = (State.SUCCEEDED, State.FAILED, State.CANCELLED)
-OPEN = (State.PENDING, State.RUNNING)

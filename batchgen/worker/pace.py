@@ -70,6 +70,8 @@ class Pace:
 
     async def started(self, weight: Weight) -> None:
         """Count a start: the next one waits in proportion to its weight."""
+        if not self._limited:
+            return
         gap = gap_s(self._limits, weight)
         if time.monotonic() - self._turn_at > min(_AT_ONCE_S, gap / 2):
             # The turn is old: there was nothing to start, or a pause. Counted from it, the next start would come too soon.
