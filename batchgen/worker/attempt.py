@@ -16,13 +16,16 @@ from batchgen.worker.settle import Settler
 
 
 class Attempt:
-    """Made for one claim and run once."""
+    """Made for one claim and run once. `heard` is told how it ended, before the ledger is and its job is free again."""
 
-    def __init__(self, claim: Claim, provider: Provider, settler: Settler, desk: Desk) -> None:
+    def __init__(
+        self, claim: Claim, provider: Provider, settler: Settler, desk: Desk, heard: Callable[[Claim, Ending], None]
+    ) -> None:
         self.claim = claim
         self._provider = provider
         self._settler = settler
         self._desk = desk
+        self._heard = heard
         self._sent = False
         self._is_stopped = False
         self._call: asyncio.Task[HttpReply | Ending] | None = None
@@ -48,6 +51,7 @@ class Attempt:
             await self._settler.settle(self.claim, Answer(self._unanswered("program_error", repr(error))), self._desk)
             raise
         answer = Answer(reply) if isinstance(reply, Ending) else await asyncio.to_thread(self._read, reply, self._settler.clock)
+        self._heard(self.claim, answer.ending)
         return await self._settler.settle(self.claim, answer, self._desk)
 
     def stop_waiting(self) -> None:

@@ -14,14 +14,17 @@ def reason(ending: Ending, plan: Plan, offline_s: float, now: datetime) -> str |
         return f"the provider refuses every request ({ending.error_code}: {_short(ending)}); {help_}"
     if ending.error_code in BOUGHT_IN_VAIN:
         return f"{_short(ending)}; {help_}"
-    if ending.outcome is Outcome.STORAGE_FAILED:
-        return f"{_short(ending)}; {help_}"
     if ending.outcome is Outcome.OFFLINE and offline_s >= plan.offline_s:
         return f"the provider cannot be reached for {offline_s:.0f} s ({_short(ending)}); {help_}"
     waits = ending.outcome in (Outcome.RATE_LIMITED, Outcome.UNAVAILABLE)
     if waits and (ending.retry_after_s or 0) > plan.longest_wait_s:
         return f"the provider asks to wait until {_moment(now, ending.retry_after_s or 0)}; run again then"
     return None
+
+
+def storage_failed(ending: Ending) -> str:
+    """The line for an answer that could not be put on disk."""
+    return f"{_short(ending)}; {remedy(ending.outcome, ending.error_code)}"
 
 
 def long_wait(due: datetime) -> str:

@@ -17,6 +17,7 @@ from batchgen.core.request import Request
 from batchgen.errors import DatabaseError, Halted
 from batchgen.providers.base import Provider
 from batchgen.store import queue, reports
+from batchgen.store.queue import Claim
 from batchgen.worker import halting
 from batchgen.worker.attempt import Attempt
 from batchgen.worker.events import Observer, Settled
@@ -65,7 +66,6 @@ class Pool:
         self._scope = Scope(plan)
         self._opening = Opening()
         self._running: dict[asyncio.Task[Settled], Attempt] = {}
-        self._is_aborted = False
         self._stop = asyncio.Event()
         self._wake = asyncio.Event()
         self._error: BaseException | None = None
@@ -84,7 +84,6 @@ class Pool:
     def abort(self) -> None:
         """Stop waiting for answers: what was sent becomes unknown, what was not goes back."""
         self.drain()
-        self._is_aborted = True
         self._ledger.lose_patience()
         for attempt in self._running.values():
             attempt.stop_waiting()
@@ -136,7 +135,10 @@ class Pool:
         while not self._stop.is_set():
             self._wake.clear()
             is_used_up = self._scope.day_is_used_up(self._clock().date())
-            if len(self._running) >= self._slots() or (is_used_up and self._running):
+            slots = desk.room(self._slots())
+            if not slots and not self._running:
+                raise desk.disk_full()
+            if len(self._running) >= slots or (is_used_up and self._running):
                 await self._wake.wait()
                 continue
             if look_first or is_used_up:
@@ -211,12 +213,12 @@ class Pool:
         most = pricing.most_usage(claim.request)
         await self._pace.started(Weight(claim.request.images, (most.input_text_tokens or 0) + (most.output_tokens or 0)))
         self._scope.claimed(claim)
-        attempt = Attempt(claim, self._provider, self._settler, desk)
+        attempt = Attempt(claim, self._provider, self._settler, desk, self._hear)
         task = asyncio.create_task(attempt.run())
         self._running[task] = attempt
         task.add_done_callback(self._done)
-        if self._is_aborted:
-            # The claim was under way when the stop came.
+        if self._stop.is_set():
+            # The claim was under way when the stop came: it goes back, and nothing is sent.
             attempt.stop_waiting()
         self._observer.started(claim)
         return True
@@ -232,13 +234,8 @@ class Pool:
         self._error = _halted(error) if isinstance(error, DatabaseError | OSError) else error
         self.drain()
 
-    def _observe(self, settled: Settled) -> None:
-        model = settled.claim.request.model
-        newly_blocked = settled.ending.blocked_model and model not in self._scope.blocked_models
-        self._scope.settled(settled)
-        self.result.add(settled)
-        self._observer.settled(settled)
-        ending = settled.ending
+    def _hear(self, claim: Claim, ending: Ending) -> None:
+        """What an answer means for the next starts. Known before its job can be claimed again, so that none slips through."""
         was_bad = self._weather.is_bad
         self._pace.pause(self._weather.observe(ending))
         if self._weather.is_bad and not was_bad:
@@ -248,8 +245,15 @@ class Pool:
         halt = halting.reason(ending, self._plan, self._weather.offline_s(), self._clock()) or self._opening.observe(ending)
         if halt is not None:
             self._halt(halt)
-        elif newly_blocked:
-            self._observer.notice(f"{model} is left out: {ending.error_message}")
+        elif ending.blocked_model and self._scope.block(claim.request.model, ending.error_message or ""):
+            self._observer.notice(f"{claim.request.model} is left out: {ending.error_message}")
+
+    def _observe(self, settled: Settled) -> None:
+        self._scope.settled(settled)
+        self.result.add(settled)
+        self._observer.settled(settled)
+        if settled.ending.outcome is Outcome.STORAGE_FAILED:
+            self._halt(halting.storage_failed(settled.ending))
 
     def _slow_down(self, ending: Ending) -> None:
         asked_s = ending.retry_after_s or self._plan.policy.backoff_base_s

@@ -52,11 +52,16 @@ class Scope:
             self._open.add(claim.job_id)
         self._images_used += claim.request.images
 
+    def block(self, model: str, why: str) -> bool:
+        """Leave a model's jobs out; False if they were left out already."""
+        if model in self.blocked_models:
+            return False
+        self.blocked_models[model] = why
+        return True
+
     def settled(self, settled: Settled) -> None:
         """Count an end; a day's images that certainly did not come may be asked for again."""
         if settled.state in FINAL:
             self._open.discard(settled.claim.job_id)
         if settled.ending.outcome is not Outcome.UNKNOWN:
             self._images_used -= settled.claim.request.images - settled.images
-        if settled.ending.blocked_model:
-            self.blocked_models[settled.claim.request.model] = settled.ending.error_message or ""

@@ -7,6 +7,7 @@ import pytest
 
 from batchgen.core.job import State
 from batchgen.core.outcome import Ending, Outcome
+from batchgen.core.pricing import Basis, Cost
 from batchgen.core.request import Request
 from batchgen.core.retry import Policy
 from batchgen.store.queue import Claim
@@ -154,7 +155,6 @@ def test_most_ends_halt_nothing(ending):
             ["invalid_api_key: bad key", "batchgen config"],
         ),
         (Ending(Outcome.ACCOUNT_BLOCKED, 429, "insufficient_quota", "over"), 0, ["insufficient_quota: over", "no credit"]),
-        (Ending(Outcome.STORAGE_FAILED, 200, "storage_failed", "No space left on device"), 0, ["No space left", "make room"]),
         (OFFLINE, 900, ["cannot be reached for 900 s (refused)", "check the network"]),
         (Ending(Outcome.RATE_LIMITED, 429, retry_after_s=901), 0, ["2026-11-20 12:15:01 UTC", "run again then"]),
         (Ending(Outcome.RATE_LIMITED, 429, retry_after_s=259_200), 0, ["2026-11-23 12:00:00 UTC"]),
@@ -166,6 +166,13 @@ def test_what_halts_says_what_to_do(ending, offline_s, words):
     told = reason(ending, offline_s)
     assert all(word in told for word in words), told
     assert "\n" not in told
+
+
+def test_the_line_for_an_answer_without_a_place_says_what_to_do():
+    """What the system said, and what helps."""
+    line = halting.storage_failed(Ending(Outcome.STORAGE_FAILED, 200, "storage_failed", "No space left on device"))
+    assert "No space left" in line
+    assert "make room" in line
 
 
 def test_the_line_for_blocked_models_names_them():
@@ -188,7 +195,7 @@ TODAY = date(2026, 11, 21)
 
 
 def settled(of, ending=SUCCESS, state=State.SUCCEEDED, images=0):
-    return Settled(claim=of, ending=ending, state=state, images=images, cost_micros=0, reserved_micros=0)
+    return Settled(claim=of, ending=ending, state=state, images=images, cost=Cost(0, Basis.COMPUTED), reserved_micros=0)
 
 
 def test_without_limits_the_scope_is_the_batches():
@@ -218,7 +225,8 @@ def test_a_limit_narrows_to_the_jobs_that_were_started():
 def test_a_blocked_model_is_left_out():
     """With the reason, and only that model."""
     scope = Scope(plan())
-    scope.settled(settled(claim(1), Ending(Outcome.ACCOUNT_BLOCKED, error_message="verify", blocked_model=True), State.PENDING))
+    assert scope.block("gpt-image-2", "verify")
+    assert not scope.block("gpt-image-2", "verify again")
     assert scope.blocked_models == {"gpt-image-2": "verify"}
     assert tuple(scope.filter().blocked_models) == ("gpt-image-2",)
 
