@@ -57,6 +57,7 @@ def run_command(app: App, /, **given: Any) -> int:
 @click.command("resume")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--rejected", is_flag=True, help="Also what the API refused.")
+@click.option("--unknown", is_flag=True, help="Also what may have been billed: its answer was lost.")
 @click.option("--cancelled", is_flag=True, help="Also what was cancelled.")
 @click.option("--provider", type=click.Choice(["openai", "sandbox"]), help="Who makes the images.")
 @_work_options
@@ -129,10 +130,11 @@ def _requeue(console: Console, project: "Project", scope: _Scope, given: dict[st
     from batchgen.project import utc_now
     from batchgen.store import control
 
+    also = control.Also(rejected=given["rejected"], unknown=given["unknown"], cancelled=given["cancelled"])
     with project.database.write() as tx:
         now = utc_now()
         for batch in scope.batches:
-            count = control.requeue(tx, batch, now, rejected=given["rejected"], cancelled=given["cancelled"])
+            count = control.requeue(tx, batch, now, also)
             if count:
                 console.tell(f"{batch.name}: {counted(count, 'job')} queued again")
 
@@ -182,6 +184,10 @@ def _report(console: Console, project: "Project", scope: _Scope, result: "Result
         console.tell(figures.line(summary))
     if result != Result():
         console.tell(f"this run: {figures.run_line(result, simulated=scope.simulated)}")
+    if result.noted:
+        console.tell(
+            f"{counted(result.noted, 'answer')} in another size than asked for: the column note of an export says which"
+        )
     for summary in summaries:
         if summary.artifacts:
             console.tell(f"images: {project.root / summary.batch.name}")
@@ -196,14 +202,15 @@ def _tell_failures(console: Console, project: "Project", scope: _Scope, result: 
 
     with project.database.read() as tx:
         failed = {batch.name: reports.failed(tx, batch) for batch in scope.batches}
-    count = sum(jobs for jobs, _ in failed.values()) if scope.named else result.failed
+    count = sum(one.jobs for one in failed.values()) if scope.named else result.failed
     if not count:
         return False
     earlier = count - result.failed
     console.need(f"{result.failed:,} failed in this run" + (f", {earlier:,} earlier" if earlier > 0 else ""))
-    for name, (jobs, rejected) in failed.items():
-        again = [f"batchgen resume {name} tries again"] if jobs > rejected else []
-        again += [f"{rejected:,} refused by the API: resume asks again only with --rejected"] if rejected else []
-        if jobs:
+    for name, one in failed.items():
+        again = [f"batchgen resume {name} tries again"] if one.jobs > one.rejected + one.unknown else []
+        again += [f"{one.rejected:,} refused by the API: resume asks again only with --rejected"] if one.rejected else []
+        again += [f"{one.unknown:,} may have been billed: resume asks again only with --unknown"] if one.unknown else []
+        if one.jobs:
             console.need(f"{name}: {'; '.join([f'batchgen failures {name} says why', *again])}")
     return True

@@ -31,7 +31,7 @@ _BY_STATUS = {
 _BY_OUTCOME = {
     Outcome.REJECTED: "the provider will never take this request; mend the row and submit with --update",
     Outcome.UNAVAILABLE: "the provider failed again and again; try later with `batchgen resume`",
-    Outcome.UNKNOWN: "the answer was lost on the way and may have been billed; `batchgen resume` asks for the image again",
+    Outcome.UNKNOWN: "the answer was lost and may have been billed; `batchgen resume --unknown` asks for the image again",
     Outcome.INVALID_REPLY: "the provider answered without a usable image; try later with `batchgen resume`",
     Outcome.ACCOUNT_BLOCKED: "the provider refuses this account; see its message, then run again",
     Outcome.STORAGE_FAILED: "make room or set the permissions of the storage folder, then run again",

@@ -24,14 +24,25 @@ class Cancelled:
     after_their_attempt: int
 
 
-def requeue(tx: Connection, batch: Batch, now: datetime, *, rejected: bool, cancelled: bool) -> int:
-    """Failed jobs become pending with a clean record; what the API refused and what was cancelled only if asked for."""
-    refused = exists().where(
-        attempts.c.job_id == jobs.c.id, attempts.c.number == jobs.c.attempt, attempts.c.outcome == Outcome.REJECTED
+@dataclass(frozen=True, slots=True)
+class Also:
+    """What is queued again only if a person says so: refused by the API, perhaps paid for already, cancelled."""
+
+    rejected: bool = False
+    unknown: bool = False
+    cancelled: bool = False
+
+
+def requeue(tx: Connection, batch: Batch, now: datetime, also: Also) -> int:
+    """Failed jobs become pending with a clean record. Returns how many."""
+    held_back = [
+        outcome for outcome, wanted in ((Outcome.REJECTED, also.rejected), (Outcome.UNKNOWN, also.unknown)) if not wanted
+    ]
+    left_out = exists().where(
+        attempts.c.job_id == jobs.c.id, attempts.c.number == jobs.c.attempt, attempts.c.outcome.in_(held_back)
     )
-    failed = jobs.c.state == State.FAILED
-    wanted: list[ColumnElement[bool]] = [failed if rejected else and_(failed, ~refused)]
-    if cancelled:
+    wanted: list[ColumnElement[bool]] = [and_(jobs.c.state == State.FAILED, ~left_out)]
+    if also.cancelled:
         wanted.append(jobs.c.state == State.CANCELLED)
     values = {"state": State.PENDING, "failures": 0, "unknowns": 0, "available_at": now, "finished_at": None}
     return tx.execute(update(jobs).where(jobs.c.batch_id == batch.id, or_(*wanted)).values(values)).rowcount

@@ -79,6 +79,26 @@ def test_a_refused_prompt_is_one_and_told_with_its_remedy(
     assert len(server.requests()) == 3
 
 
+def test_what_may_have_been_billed_is_asked_for_again_only_with_a_word(
+    serve: Callable[..., Server], client: Callable[[Server], Program]
+) -> None:
+    """Held at the first lost answer: the job fails, a plain resume leaves it alone, and --unknown asks again."""
+    server = serve("--faults", "reset=1")
+    program = client(server)
+    program.environment["BATCHGEN_RETRY__UNKNOWN"] = "hold"
+    program.write("signs.csv", prompts(1))
+    done = program.run("run", "signs.csv", code=1)
+    assert "1 unknown attempt may have been billed" in done.stderr
+    assert "1 may have been billed: resume asks again only with --unknown" in done.stderr
+    assert "resume signs tries again" not in done.stderr
+    assert "may have been billed" in program.run("costs").stdout
+    program.run("resume", "signs", code=1)
+    assert len(server.requests()) == 1
+    program.run("resume", "signs", "--unknown", code=1)
+    assert len(server.requests()) == 2
+    assert program.json("status", "signs")["unknown_attempts"] == 2
+
+
 @pytest.mark.parametrize(
     ("faults", "path", "words"),
     [

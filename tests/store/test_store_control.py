@@ -7,7 +7,7 @@ from batchgen.core.outcome import Outcome
 from batchgen.core.retry import Verdict
 from batchgen.errors import UnknownBatch
 from batchgen.store import control
-from batchgen.store.control import Cancelled
+from batchgen.store.control import Also, Cancelled
 
 _FAILED = {
     "unavailable": Outcome.UNAVAILABLE,
@@ -40,20 +40,24 @@ def _cancel(ledger, *custom_ids, at=50):
 
 def _requeue(ledger, **chosen):
     with ledger.database.write() as tx:
-        return control.requeue(tx, ledger.batch(), ledger.at(60), **{"rejected": False, "cancelled": False, **chosen})
+        return control.requeue(tx, ledger.batch(), ledger.at(60), Also(**chosen))
 
 
 @pytest.mark.parametrize(
     ("chosen", "queued"),
     [
-        ({}, {"unavailable", "unknown", "invalid"}),
-        ({"rejected": True}, {"unavailable", "unknown", "invalid", "rejected"}),
-        ({"cancelled": True}, {"unavailable", "unknown", "invalid", "cancelled"}),
-        ({"rejected": True, "cancelled": True}, {"unavailable", "unknown", "invalid", "rejected", "cancelled"}),
+        ({}, {"unavailable", "invalid"}),
+        ({"rejected": True}, {"unavailable", "invalid", "rejected"}),
+        ({"unknown": True}, {"unavailable", "invalid", "unknown"}),
+        ({"cancelled": True}, {"unavailable", "invalid", "cancelled"}),
+        (
+            {"rejected": True, "unknown": True, "cancelled": True},
+            {"unavailable", "invalid", "rejected", "unknown", "cancelled"},
+        ),
     ],
 )
 def test_failed_jobs_are_queued_again(shop, chosen, queued):
-    """What the API refused and what was cancelled only if asked for; all else stays as it is."""
+    """What was refused, what may have been billed and what was cancelled only if asked for; all else stays as it is."""
     before = {name: shop.job(name) for name in shop.states()}
     elsewhere = shop.job("elsewhere", "other")
     assert _requeue(shop, **chosen) == len(queued)
