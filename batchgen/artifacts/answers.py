@@ -11,8 +11,9 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import msgspec
@@ -23,12 +24,21 @@ from batchgen.artifacts.image import Picture
 from batchgen.core.artifact import Artifact
 
 _LOCK = "lock"
+# Replies that could not be understood, for a person to look at: the newest ones, so that they do not pile up.
+_UNREAD = "unread"
+_OWNER_ONLY = 0o600
+_MOST_UNREAD = 20
 # Less than one large image: to begin would be to buy what cannot be kept.
 _LEAST_FREE_BYTES = 16 * 1024 * 1024
+# A large PNG; so much has to be free for every request that is out.
+_BYTES_AN_ANSWER = 8 * 1024 * 1024
 
 
 class Record(msgspec.Struct, frozen=True):
-    """What settles an attempt. `moved` are images (old path, new path) that make room for these."""
+    """What settles an attempt. `moved` are images (old path, new path) that make room for these.
+
+    `likely_micros` is what the attempt should cost, for an answer without usage.
+    """
 
     job_id: int
     attempt: int
@@ -38,15 +48,17 @@ class Record(msgspec.Struct, frozen=True):
     usage: dict[str, int | None]
     images: list[Artifact]
     moved: list[tuple[str, str]]
+    likely_micros: int | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Where an answer's images go, and after how many of the same job they count."""
+    """Where an answer's images go, and which ordinals other images of the same job have already."""
 
     folder: str
     custom_id: str
-    have: int
+    have: tuple[int, ...] = ()
 
 
 def to_artifacts(room: Room, pictures: Sequence[Picture]) -> list[Artifact]:
@@ -61,8 +73,12 @@ def to_artifacts(room: Room, pictures: Sequence[Picture]) -> list[Artifact]:
             bytes=picture.bytes,
             sha256=picture.sha256,
         )
-        for ordinal, picture in enumerate(pictures, start=room.have + 1)
+        for ordinal, picture in zip(_free(room.have), pictures, strict=False)
     ]
+
+
+def _free(taken: Sequence[int]) -> Iterator[int]:
+    return (ordinal for ordinal in count(1) if ordinal not in taken)
 
 
 class Desk:
@@ -78,6 +94,18 @@ class Desk:
         """The worker whose folder this is."""
         return self._folder.name
 
+    def room(self, wanted: int) -> int:
+        """For how many answers the disk has room, `wanted` at most: what is out and cannot be stored is paid and lost.
+
+        It takes microseconds. Raises OSError where the storage cannot be asked.
+        """
+        free = shutil.disk_usage(self._root).free - _LEAST_FREE_BYTES
+        return max(0, min(wanted, free // _BYTES_AN_ANSWER))
+
+    def disk_full(self) -> OSError:
+        """The error of a disk without room."""
+        return _disk_full(self._root)
+
     def previous_path(self, path: str, attempt: int) -> str:
         """Where an image can go to make room for the one that an attempt brings."""
         return files.previous_path(self._root, path, attempt)
@@ -85,13 +113,23 @@ class Desk:
     def keep(self, record: Record, images: Sequence[bytes]) -> None:
         """Make an answer durable. Raises OSError, and then nothing of it is left."""
         try:
-            files.write_whole(self._record_path(record), msgspec.json.encode(record))
+            files.write_whole(self._record_path(record), msgspec.json.encode(record), mode=_OWNER_ONLY)
             for image, data in zip(record.images, images, strict=True):
                 files.write_durably(self._part_path(record, image), data)
             files.sync_folder(self._folder)
         except OSError:
             self.discard(record)
             raise
+
+    def keep_unread(self, job_id: int, attempt: int, reply: bytes) -> Path:
+        """Store a reply that could not be understood, in place of the oldest such one if there are many. Raises OSError."""
+        folder = self._folder.parent / _UNREAD
+        folder.mkdir(mode=0o700, exist_ok=True)
+        path = folder / f"{self.owner}-{job_id}-{attempt}.reply"
+        files.write_whole(path, reply, mode=_OWNER_ONLY)
+        for old in sorted(folder.glob("*.reply"), key=_age)[:-_MOST_UNREAD]:
+            old.unlink(missing_ok=True)
+        return path
 
     def place(self, record: Record) -> None:
         """Rename the parts to where they belong. May be repeated after a crash at any point of it."""
@@ -167,8 +205,8 @@ class Office:
     def open_desk(self, owner: str) -> Desk:
         """Make a worker's folder and hold its lock. Raises OSError where the storage cannot be written."""
         self._root.mkdir(parents=True, exist_ok=True)
-        if shutil.disk_usage(self._root).free < _LEAST_FREE_BYTES:
-            raise OSError(errno.ENOSPC, f"the disk of {self._root} is full")
+        if shutil.disk_usage(self._root).free < _LEAST_FREE_BYTES + _BYTES_AN_ANSWER:
+            raise _disk_full(self._root)
         self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._everybody():
             folder = self._home / owner
@@ -181,7 +219,7 @@ class Office:
         """The folders of workers that died; their locks are held until they are closed."""
         dead = []
         with self._everybody():
-            for folder in sorted(path for path in self._home.iterdir() if path.is_dir()):
+            for folder in sorted(path for path in self._home.iterdir() if path.is_dir() and path.name != _UNREAD):
                 lock = _lock(folder)
                 try:
                     lock.acquire()
@@ -193,6 +231,10 @@ class Office:
     def _everybody(self) -> FileLock:
         # A folder without a lock would look dead in the moment between its making and its locking.
         return FileLock(self._home / _LOCK, thread_local=False)
+
+
+def _disk_full(root: Path) -> OSError:
+    return OSError(errno.ENOSPC, f"the disk of {root} is full")
 
 
 def _lock(folder: Path) -> FileLock:
@@ -207,6 +249,14 @@ def _home(root: Path) -> Path:
     beside = root.parent / f".{root.name}.answers"
     has_place = beside.is_dir() or not root.parent.exists() or os.access(root.parent, os.W_OK)
     return beside if has_place and not root.is_mount() else root / ".answers"
+
+
+def _age(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        # Another worker has just thrown it away.
+        return 0.0
 
 
 def _is(path: Path, image: Artifact) -> bool:

@@ -34,19 +34,19 @@ def is_there(path: Path) -> bool:
     return os.path.lexists(path)
 
 
-def write_durably(path: Path, data: bytes) -> None:
-    """Write and fsync; the entry in its folder is made durable by `sync_folder`."""
-    with path.open("wb") as file:
+def write_durably(path: Path, data: bytes, *, mode: int = 0o666) -> None:
+    """Write and fsync; the entry in its folder is made durable by `sync_folder`. The umask takes its part of the mode."""
+    with open(path, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes, *, mode: int = 0o666) -> None:
     """Write so that whoever reads the path sees all of it or nothing new."""
     part = path.with_name(f"{path.name}.part")
     try:
-        write_durably(part, data)
+        write_durably(part, data, mode=mode)
         part.replace(path)
     except OSError:
         part.unlink(missing_ok=True)

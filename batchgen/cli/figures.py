@@ -31,6 +31,7 @@ def money_data(money: "Money") -> dict[str, Any]:
             "output_tokens": money.output_tokens,
         },
         "cost_usd": _exact(money.cost_micros),
+        "estimated_attempts": money.estimated,
         "unknown_attempts": money.unknown,
         "unknown_cost_usd": _exact(money.unknown_micros),
         "unpriced_attempts": money.unpriced,
@@ -55,6 +56,7 @@ def totals(summaries: "Sequence[Summary]") -> dict[str, Any]:
         },
         "cost_usd": _exact(_sum([summary.money.cost_micros for summary in real])),
         "simulated_cost_usd": _exact(_sum([summary.money.cost_micros for summary in simulated])),
+        "estimated_attempts": sum(summary.money.estimated for summary in real),
         "unknown_attempts": sum(summary.money.unknown for summary in real),
         "unknown_cost_usd": _exact(_sum([summary.money.unknown_micros for summary in real])),
         "unpriced_attempts": sum(summary.money.unpriced for summary in real),
@@ -77,7 +79,8 @@ def as_table(summaries: "Sequence[Summary]") -> str:
     told = [table(["batch", *(state.value for state in State), "images", "cost"], rows, right=range(1, 8))]
     for summary in summaries:
         money = cost_text(summary.money, simulated=summary.batch.simulated)
-        if summary.batch.simulated or summary.money.unknown or summary.money.unpriced:
+        uncertain = summary.money.estimated or summary.money.unknown or summary.money.unpriced
+        if summary.batch.simulated or uncertain:
             told.append(f"{summary.batch.name}: {money}")
     return "\n".join(told)
 
@@ -96,6 +99,7 @@ def run_data(result: "Result") -> dict[str, Any]:
         "failed": result.failed,
         "artifacts": result.images,
         "cost_usd": _exact(result.cost_micros),
+        "estimated_attempts": result.estimated,
         "unknown_attempts": result.unknown,
         "unknown_cost_usd": _exact(result.unknown_micros),
         "unpriced_attempts": result.unpriced,
@@ -105,6 +109,8 @@ def run_data(result: "Result") -> dict[str, Any]:
 def run_line(result: "Result", *, simulated: bool) -> str:
     """This run in a line of a log."""
     parts = [f"{result.succeeded:,} succeeded", f"{result.failed:,} failed", f"${_exact(result.cost_micros)}"]
+    if result.estimated:
+        parts.append(f"{counted(result.estimated, 'attempt')} of estimated cost")
     if result.unknown:
         parts.append(
             f"{counted(result.unknown, 'unknown attempt')} may have been billed, ${_exact(result.unknown_micros)} at most"
@@ -117,6 +123,8 @@ def run_line(result: "Result", *, simulated: bool) -> str:
 def cost_text(money: "Money", *, simulated: bool) -> str:
     """What attempts cost, with everything that is not certain about it."""
     parts = ["unknown" if money.cost_micros is None else f"${_exact(money.cost_micros)}"]
+    if money.estimated:
+        parts.append(f"{counted(money.estimated, 'attempt')} of estimated cost")
     if money.unknown:
         most = _exact(money.unknown_micros)
         parts.append(

@@ -46,7 +46,7 @@ class _Counts:
         self.done += closed.state in FINAL
         self.succeeded += closed.state is State.SUCCEEDED
         self.failed += closed.state is State.FAILED
-        self.cost_micros += closed.cost_micros or 0
+        self.cost_micros += closed.cost.micros or 0
 
     def text(self) -> str:
         """The counts, the rate and the money in a line."""
@@ -137,7 +137,8 @@ class _Bar:
 def _told(settled: "Settled") -> str:
     claim, ending = settled.claim, settled.ending
     head = f"{claim.folder}/{claim.custom_id}: attempt {claim.attempt} {ending.outcome}"
-    cost = "cost unknown" if settled.cost_micros is None else f"${dollars(settled.cost_micros)}"
+    cost = "cost unknown" if settled.cost.micros is None else f"${dollars(settled.cost.micros)} {settled.cost.basis}"
     if ending.outcome is Outcome.SUCCEEDED:
-        return f"{head}, {settled.images} image{'s' if settled.images != 1 else ''}, {cost}"
+        note = f" ({ending.note})" if ending.note else ""
+        return f"{head}, {settled.images} image{'s' if settled.images != 1 else ''}{note}, {cost}"
     return f"{head} ({ending.error_code}): {one_line(ending.error_message or '')}, {cost}; job {settled.state}"

@@ -58,6 +58,8 @@ def _attempt(row: Any) -> dict[str, Any]:
         "input_image_tokens": row.input_image_tokens,
         "output_tokens": row.output_tokens,
         "cost_usd": None if row.cost_micros is None else dollars(row.cost_micros),
+        "cost_basis": row.cost_basis,
+        "note": row.note,
     }
 
 
@@ -68,10 +70,18 @@ def _file(row: Any) -> dict[str, Any]:
 
 def _told(attempt: dict[str, Any]) -> str:
     """An attempt in a line, and in a second one what went wrong."""
-    cost = "cost unknown" if attempt["cost_usd"] is None else f"${attempt['cost_usd']}"
+    estimated = " estimated" if attempt["cost_basis"] == "estimated" else ""
+    cost = "cost unknown" if attempt["cost_usd"] is None else f"${attempt['cost_usd']}{estimated}"
     tokens = f"{attempt['output_tokens']:,} tokens out" if attempt["output_tokens"] is not None else ""
     request = f"request {attempt['request_id']}" if attempt["request_id"] else ""
-    parts = [f"attempt {attempt['number']}: {attempt['outcome'] or 'running'}", attempt["started_at"], tokens, cost, request]
+    parts = [
+        f"attempt {attempt['number']}: {attempt['outcome'] or 'running'}",
+        attempt["started_at"],
+        tokens,
+        cost,
+        request,
+        attempt["note"],
+    ]
     line = "  " + ", ".join(part for part in parts if part)
     if not attempt["error"]:
         return line

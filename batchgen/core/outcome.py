@@ -25,7 +25,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """One attempt's end. `retry_after_s` is what the provider asked for; `blocked_model` narrows account_blocked to a model."""
+    """One attempt's end. `retry_after_s` is what the provider asked for; `blocked_model` narrows account_blocked to a model.
+
+    `note` tells what is not wrong and yet worth knowing.
+    """
 
     outcome: Outcome
     http_status: int | None = None
@@ -35,3 +38,4 @@ class Ending:
     usage: Usage = NOTHING_SAID
     retry_after_s: float | None = None
     blocked_model: bool = False
+    note: str | None = None

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
+from enum import StrEnum
 
 from batchgen.core import catalog
 from batchgen.core.outcome import Ending, Outcome
@@ -17,8 +18,28 @@ from batchgen.core.usage import Usage
 # Encoding adds this many tokens to the prompt's own (measured on generations, not documented by the vendor).
 PROMPT_OVERHEAD_TOKENS = 6
 
+# Text has about as many bytes a token; good for an estimate and for no bound.
+_BYTES_A_TOKEN = 4
+_WHOLE_ANSWER = 200
+
 # Where a model's output tokens are not published, its dearest known figure is taken this many times over.
 UNPUBLISHED_FACTOR = 4
+
+
+class Basis(StrEnum):
+    """How a cost is known; the text is what stands in the ledger."""
+
+    COMPUTED = "computed"  # from reported usage, or certainly nothing
+    ESTIMATED = "estimated"  # a whole answer came and reported no usage
+    UNKNOWN = "unknown"  # whether anything was billed is not known, or the model has no price
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """USD micros, None where not known."""
+
+    micros: int | None
+    basis: Basis
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +184,16 @@ _NOT_BILLED = frozenset(
 )
 
 
-def cost_of(ending: Ending, model: str, day: date) -> int | None:
-    """What an attempt that ended so cost, in USD micros; None where its usage does not tell."""
-    return 0 if ending.outcome in _NOT_BILLED else cost_micros(model, ending.usage, day)
+def cost_of(ending: Ending, model: str, day: date, likely_micros: int | None) -> Cost:
+    """What an attempt that ended so cost; `likely_micros` is taken where a whole answer came without usage."""
+    if ending.outcome in _NOT_BILLED:
+        return Cost(0, Basis.COMPUTED)
+    computed = cost_micros(model, ending.usage, day)
+    if computed is not None:
+        return Cost(computed, Basis.COMPUTED)
+    if ending.http_status == _WHOLE_ANSWER and likely_micros is not None:
+        return Cost(likely_micros, Basis.ESTIMATED)
+    return Cost(None, Basis.UNKNOWN)
 
 
 def most_usage(request: Request) -> Usage:
@@ -173,8 +201,21 @@ def most_usage(request: Request) -> Usage:
 
     No text has more tokens than UTF-8 bytes, so the bytes bound the prompt. A request of n images is billed as n calls.
     """
+    return _usage(request, len(request.prompt.encode()))
+
+
+def likely_micros(request: Request, day: date) -> int | None:
+    """What one attempt at a request should cost, in USD micros; None for a model without a price.
+
+    Output tokens that are not published are taken at their bound.
+    """
+    usage = _usage(request, -(-len(request.prompt.encode()) // _BYTES_A_TOKEN))
+    return cost_micros(request.model, usage, day)
+
+
+def _usage(request: Request, prompt_tokens: int) -> Usage:
     quality, size = (str(request.parameters.get(name, "auto")) for name in ("quality", "size"))
-    text = len(request.prompt.encode()) + PROMPT_OVERHEAD_TOKENS
+    text = prompt_tokens + PROMPT_OVERHEAD_TOKENS
     output = _most_output_tokens(request.model, quality, size)
     return Usage(input_text_tokens=text * request.images, output_tokens=output * request.images)
 

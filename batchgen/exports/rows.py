@@ -1,4 +1,4 @@
-"""One line a job, as CSV or JSONL, written as it is read."""
+"""One line a job, as CSV or JSONL, written as it is read. JSONL is exact; CSV is safe to open in a spreadsheet."""
 
 import csv
 import json
@@ -19,6 +19,7 @@ _AFTER = (
     "outcome",
     "error_code",
     "error",
+    "note",
 )
 COLUMNS = ("custom_id", "state", "files", *REQUEST_FIELDS, *_AFTER)
 
@@ -26,6 +27,11 @@ COLUMNS = ("custom_id", "state", "files", *REQUEST_FIELDS, *_AFTER)
 _FILES_APART = ";"
 
 _CLASHING = "column:"
+
+# What a spreadsheet takes for a formula when a cell begins so.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# Names that other files are joined by; their characters cannot make a formula that does anything.
+_AS_THEY_ARE = frozenset({"custom_id", "files"})
 
 
 def write_csv(stream: IO[str], lines: Iterable[Line], metadata: Sequence[str]) -> None:
@@ -37,10 +43,11 @@ def write_csv(stream: IO[str], lines: Iterable[Line], metadata: Sequence[str]) -
     def write(row: list[Any]) -> None:
         (quoted if any(isinstance(cell, str) and "\r" in cell for cell in row) else plain).writerow(row)
 
-    write([*COLUMNS, *(_header(name) for name in metadata)])
+    write([*COLUMNS, *(_cell(_header(name)) for name in metadata)])
     for line in lines:
         values = _values(line) | {"files": _FILES_APART.join(line.files)}
-        write([*(_cell(values[name]) for name in COLUMNS), *(_cell(line.metadata.get(name)) for name in metadata)])
+        own = [values[name] if name in _AS_THEY_ARE else _cell(values[name]) for name in COLUMNS]
+        write([*own, *(_cell(line.metadata.get(name)) for name in metadata)])
 
 
 def write_jsonl(stream: IO[str], lines: Iterable[Line], metadata: Sequence[str]) -> None:
@@ -70,6 +77,7 @@ def _values(line: Line) -> dict[str, Any]:
         "outcome": line.outcome,
         "error_code": line.error_code,
         "error": line.error_message,
+        "note": line.note,
     }
 
 
@@ -82,4 +90,15 @@ def _header(name: str) -> str:
 
 
 def _cell(value: Any) -> Any:
+    """Nothing for None, and an apostrophe before what a spreadsheet would compute: a prompt is data. Numbers are none."""
+    if isinstance(value, str) and value.startswith(_FORMULA) and not _is_number(value):
+        return f"'{value}"
     return "" if value is None else value
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

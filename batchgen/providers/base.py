@@ -12,10 +12,14 @@ from batchgen.providers.http import HttpReply
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a request: how it ended, and the images as bytes, untouched."""
+    """What became of a request: how it ended, and the images as bytes, untouched.
+
+    `unread` is a reply, or what it calls an image, that could not be understood.
+    """
 
     ending: Ending
     images: tuple[bytes, ...] = ()
+    unread: bytes | None = None
 
 
 class Provider(Protocol):

@@ -72,6 +72,8 @@ class OpenAI:
         """What a complete reply says; see `Provider.read`."""
         if reply.status == 200:
             answer = _images(reply, request.images)
+            if answer.unread is not None:
+                answer = replace(answer, unread=self._body_without_key(answer.unread))
         else:
             refusal = refusals.read(reply.status, self._body_without_key(reply.body))
             answer = Answer(refusals.ending(refusal, reply.headers, now))
@@ -103,7 +105,8 @@ def _images(reply: HttpReply, wanted: int) -> Answer:
     try:
         body = _decoder.decode(reply.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return Answer(_invalid(f"the reply is not the JSON of the Images API: {error}", request_id, Usage()))
+        words = f"the reply is not the JSON of the Images API: {error}"
+        return Answer(_invalid(words, request_id, Usage()), unread=reply.body)
     usage = read_usage(body.usage)
     texts = [image.b64_json for image in body.data or [] if image.b64_json]
     images, broken = _decoded(texts)
@@ -113,7 +116,7 @@ def _images(reply: HttpReply, wanted: int) -> Answer:
         words = "the server made the image and answered with a link to it, which is not supported yet"
         return Answer(_invalid(words, request_id, usage, code="url_reply"))
     if broken is not None:
-        return Answer(_invalid(f"the reply holds broken base64: {broken}", request_id, usage), images)
+        return Answer(_invalid(f"the reply holds broken base64: {broken}", request_id, usage), images, unread=reply.body)
     return Answer(_invalid(f"{len(images)} of {wanted} images came", request_id, usage, code="too_few_images"), images)
 
 

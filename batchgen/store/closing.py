@@ -11,17 +11,18 @@ from sqlalchemy import ColumnElement, Connection, and_, case, exists, insert, li
 from batchgen.core.artifact import Artifact
 from batchgen.core.job import FINAL, State
 from batchgen.core.outcome import Ending, Outcome
+from batchgen.core.pricing import Cost
 from batchgen.core.retry import Verdict
 from batchgen.store.tables import UtcTime, artifacts, attempts, jobs
 
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """How an attempt is written down. `cost_micros` is None where it is not known."""
+    """How an attempt is written down."""
 
     ending: Ending
     verdict: Verdict
-    cost_micros: int | None
+    cost: Cost
     artifacts: Sequence[Artifact] = ()
     moved: Sequence[tuple[str, str]] = ()  # (old path, new path) of images that made room
 
@@ -97,7 +98,9 @@ def _close(tx: Connection, job_id: int, attempt: int, closing: Closing, now: dat
         "input_image_tokens": ending.usage.input_image_tokens,
         "output_tokens": ending.usage.output_tokens,
         "output_text_tokens": ending.usage.output_text_tokens,
-        "cost_micros": closing.cost_micros,
+        "cost_micros": closing.cost.micros,
+        "cost_basis": closing.cost.basis,
+        "note": ending.note,
         "outcome": Outcome.SUPERSEDED if too_late else ending.outcome,
         "finished_at": now,
     }

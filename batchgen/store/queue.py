@@ -26,7 +26,7 @@ class Claim:
     request: Request
     failures: int
     unknowns: int
-    have: int = 0  # images of this very request that came with earlier attempts
+    have: tuple[int, ...] = ()  # ordinals of images of this very request that came with earlier attempts
     replaces: tuple[str, ...] = ()  # paths of images that an earlier request of this job left
 
 
@@ -149,24 +149,24 @@ def _claim(tx: Connection, row: Row[Any]) -> Claim:
     parameters = dict(row.request)
     prompt = parameters.pop("prompt")
     request = Request(row.operation, row.model, prompt, parameters)
-    have, replaces = _earlier_images(tx, row) if row.attempt > 1 else (0, ())
-    if have >= request.images:
+    have, replaces = _earlier_images(tx, row) if row.attempt > 1 else ((), ())
+    if len(have) >= request.images:
         # The request was changed and changed back: what it made then is as old as the rest.
-        have, replaces = 0, _paths(tx, row.id)
-    request = request.asking_for(request.images - have)
+        have, replaces = (), _paths(tx, row.id)
+    request = request.asking_for(request.images - len(have))
     return Claim(row.id, row.attempt, folder, row.custom_id, request, row.failures, row.unknowns, have, replaces)
 
 
-def _earlier_images(tx: Connection, row: Row[Any]) -> tuple[int, tuple[str, ...]]:
-    """How many images of the job's present request there are, and the paths of those that another request made."""
+def _earlier_images(tx: Connection, row: Row[Any]) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """The ordinals of the images of the job's present request, and the paths of those that another request made."""
     made = (
-        select(artifacts.c.path, attempts.c.fingerprint)
+        select(artifacts.c.path, artifacts.c.ordinal, attempts.c.fingerprint)
         .join(attempts, and_(attempts.c.job_id == artifacts.c.job_id, attempts.c.number == artifacts.c.attempt))
         .where(artifacts.c.job_id == row.id, artifacts.c.replaced_at.is_(None))
     )
     images = tx.execute(made).all()
-    others = tuple(image.path for image in images if image.fingerprint != row.fingerprint)
-    return len(images) - len(others), others
+    mine = tuple(sorted(image.ordinal for image in images if image.fingerprint == row.fingerprint))
+    return mine, tuple(image.path for image in images if image.fingerprint != row.fingerprint)
 
 
 def _paths(tx: Connection, job_id: int) -> tuple[str, ...]:

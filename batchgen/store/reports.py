@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, or_, se
 from batchgen.core import identity
 from batchgen.core.job import FINAL, State
 from batchgen.core.outcome import Outcome
+from batchgen.core.pricing import Basis
 from batchgen.errors import UnknownBatch
 from batchgen.store.batches import Batch
 from batchgen.store.tables import artifacts, attempts, batches, jobs
@@ -19,8 +20,8 @@ from batchgen.store.tables import artifacts, attempts, batches, jobs
 class Money:
     """What attempts cost, in USD micros. None is not known, never zero.
 
-    `unknown` are attempts that may have been billed, `unknown_micros` the most they can have cost; `unpriced` are attempts
-    whose cost nobody can say.
+    `estimated` are attempts whose answer told no usage, a part of `cost_micros`; `unknown` are attempts that may have been
+    billed, `unknown_micros` the most they can have cost; `unpriced` are attempts whose cost nobody can say.
     """
 
     sent: int
@@ -31,6 +32,7 @@ class Money:
     unknown: int
     unknown_micros: int | None
     unpriced: int
+    estimated: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,15 @@ class Summary:
     states: dict[State, int]
     artifacts: int
     money: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """How many jobs have failed; of those, refused by the API, and with an answer that was lost and may have been billed."""
+
+    jobs: int
+    rejected: int
+    unknown: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +88,7 @@ _MONEY: tuple[ColumnElement[Any], ...] = (
     func.sum(attempts.c.input_image_tokens).label("input_image_tokens"),
     func.sum(attempts.c.output_tokens).label("output_tokens"),
     func.sum(attempts.c.cost_micros).label("cost_micros"),
+    func.count(case((attempts.c.cost_basis == Basis.ESTIMATED, 1))).label("estimated"),
     func.count(case((_UNKNOWN, 1))).label("unknown"),
     func.sum(case((_UNKNOWN, attempts.c.reserved_micros))).label("unknown_micros"),
     func.count(case((_UNPRICED, 1))).label("unpriced"),
@@ -118,13 +130,12 @@ def pending_for(tx: Connection, batch_ids: Sequence[int], models: Sequence[str])
     return tx.execute(select(func.count()).where(*wanted)).scalar_one()
 
 
-def failed(tx: Connection, batch: Batch) -> tuple[int, int]:
-    """How many jobs of a batch have failed, and how many of those because the API refused them."""
+def failed(tx: Connection, batch: Batch) -> Failed:
+    """How many jobs of a batch have failed, and why they would not be tried again without a word of a person."""
     last = and_(attempts.c.job_id == jobs.c.id, attempts.c.number == jobs.c.attempt)
-    rejected = func.count(case((attempts.c.outcome == Outcome.REJECTED, 1)))
-    query = select(func.count(), rejected).select_from(jobs.outerjoin(attempts, last))
-    row = tx.execute(query.where(jobs.c.batch_id == batch.id, jobs.c.state == State.FAILED)).one()
-    return row[0], row[1]
+    rejected, unknown = (func.count(case((attempts.c.outcome == why, 1))) for why in (Outcome.REJECTED, Outcome.UNKNOWN))
+    query = select(func.count(), rejected, unknown).select_from(jobs.outerjoin(attempts, last))
+    return Failed(*tx.execute(query.where(jobs.c.batch_id == batch.id, jobs.c.state == State.FAILED)).one())
 
 
 def failures(tx: Connection, batch: Batch, examples: int) -> list[Failure]:
@@ -223,4 +234,5 @@ def _money(row: Row[Any]) -> Money:
         unknown=row.unknown,
         unknown_micros=known(row.unknown_micros, of=row.unknown),
         unpriced=row.unpriced,
+        estimated=row.estimated,
     )

@@ -163,7 +163,9 @@ attempts = Table(
     Column("output_tokens", BigInteger, nullable=True),
     Column("output_text_tokens", BigInteger, nullable=True),
     Column("cost_micros", BigInteger, nullable=True),  # NULL: not known; 0: free
+    Column("cost_basis", String(10), nullable=True),  # computed, estimated, unknown; NULL: open
     Column("reserved_micros", BigInteger, nullable=True),  # the most it can cost; NULL: the model has no price
+    Column("note", ForeignText, nullable=True),  # what is not wrong and yet worth knowing: images of another size, ...
     PrimaryKeyConstraint("job_id", "number"),
     CheckConstraint("(outcome IS NULL) = (finished_at IS NULL)", name="closed_iff_finished"),
 )

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from batchgen.core.job import State
 from batchgen.core.outcome import Ending
+from batchgen.core.pricing import Cost
 from batchgen.store.queue import Claim
 
 
@@ -12,13 +13,13 @@ from batchgen.store.queue import Claim
 class Closed:
     """An attempt as it stands in the ledger now. `state` is where its job went, `images` how many were added.
 
-    Costs are USD micros, None where not known.
+    `reserved_micros` is the most it can have cost, None for a model without a price.
     """
 
     ending: Ending
     state: State
     images: int
-    cost_micros: int | None
+    cost: Cost
     reserved_micros: int | None
 
 

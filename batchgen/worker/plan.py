@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from batchgen.core.job import State
 from batchgen.core.outcome import Outcome
+from batchgen.core.pricing import Basis
 from batchgen.core.retry import Policy
 from batchgen.worker.events import Closed
 from batchgen.worker.pace import Limits
@@ -36,9 +37,11 @@ class Result:
     failed: int = 0
     images: int = 0
     cost_micros: int = 0
+    estimated: int = 0
     unpriced: int = 0
     unknown: int = 0
     unknown_micros: int = 0
+    noted: int = 0
     halted: str | None = None
 
     def add(self, closed: Closed) -> None:
@@ -46,8 +49,10 @@ class Result:
         self.succeeded += closed.state is State.SUCCEEDED
         self.failed += closed.state is State.FAILED
         self.images += closed.images
-        if closed.cost_micros is not None:
-            self.cost_micros += closed.cost_micros
+        self.noted += closed.ending.note is not None
+        self.estimated += closed.cost.basis is Basis.ESTIMATED
+        if closed.cost.micros is not None:
+            self.cost_micros += closed.cost.micros
         elif closed.ending.outcome is Outcome.UNKNOWN:
             self.unknown += 1
             self.unknown_micros += closed.reserved_micros or 0

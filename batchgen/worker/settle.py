@@ -12,7 +12,7 @@ import msgspec
 from batchgen.artifacts.answers import Desk, Record, Room, to_artifacts
 from batchgen.artifacts.image import NotAnImage, Picture, inspect
 from batchgen.core import pricing, retry
-from batchgen.core.artifact import Artifact
+from batchgen.core.artifact import Artifact, other_sizes
 from batchgen.core.job import State
 from batchgen.core.outcome import Ending, Outcome
 from batchgen.core.retry import Policy
@@ -35,6 +35,7 @@ class _Open:
     failures: int
     unknowns: int
     reserved_micros: int | None
+    likely_micros: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,10 @@ class Settler:
 
     async def settle(self, claim: Claim, answer: Answer, desk: Desk) -> Settled:
         """Close an attempt that this worker made, keeping its images."""
-        ending, record = await asyncio.to_thread(_kept, claim, answer, desk)
+        likely = pricing.likely_micros(claim.request, self.clock().date())
+        ending, record = await asyncio.to_thread(_kept, claim, answer, desk, likely)
         reserved = pricing.worst_case_micros(claim.request, self.clock().date())
-        attempt = _Open(claim.job_id, claim.attempt, claim.request.model, claim.failures, claim.unknowns, reserved)
+        attempt = _Open(claim.job_id, claim.attempt, claim.request.model, claim.failures, claim.unknowns, reserved, likely)
         if record is None:
             closed = await self._close(attempt, ending, None)
         else:
@@ -62,7 +64,7 @@ class Settler:
         if opened is None or opened.worker != desk.owner:
             # The worker had another ledger; what it left is settled by whoever opens that one.
             return None
-        attempt, ending = _of(opened), _ending_of(record)
+        attempt, ending = _of(opened, record.likely_micros), _ending_of(record)
         if await asyncio.to_thread(desk.is_whole, record):
             closed = await self._bring_home(attempt, ending, record, desk)
         else:
@@ -82,11 +84,8 @@ class Settler:
     async def _bring_home(self, attempt: _Open, ending: Ending, record: Record, desk: Desk) -> Closed:
         """Images that are safe on disk go to their place, then into the ledger, then their record goes."""
         if await self.ledger.read(lambda tx: closing.wants_images(tx, attempt.job_id, attempt.attempt)):
-            try:
-                await asyncio.to_thread(desk.place, record)
-            except OSError as error:
-                # The record stays: the next start settles the attempt from it.
-                return await self._close(attempt, _storage_failed(ending, error), None)
+            # Where that fails the job keeps its lease and the desk its record, so that nobody buys the image again meanwhile.
+            await asyncio.to_thread(desk.place, record)
             closed = await self._close(attempt, ending, record)
         else:
             closed = await self._close(attempt, ending, None)
@@ -97,7 +96,7 @@ class Settler:
         fared = retry.Record(attempt.attempt, attempt.failures, attempt.unknowns)
         verdict = retry.decide(ending, fared, self.policy, random.random())  # noqa: S311  (jitter)
         now = self.clock()
-        cost = pricing.cost_of(ending, attempt.model, now.date())
+        cost = pricing.cost_of(ending, attempt.model, now.date(), attempt.likely_micros)
         images, moved = (record.images, record.moved) if record else ([], [])
         end = Closing(ending, verdict, cost, tuple(images), tuple(moved))
         state = await self.ledger.write(lambda tx: closing.finish(tx, attempt.job_id, attempt.attempt, end, now))
@@ -106,7 +105,7 @@ class Settler:
             ending=replace(ending, outcome=Outcome.SUPERSEDED) if superseded else ending,
             state=State.RUNNING if state is None else state,
             images=0 if superseded else len(images),
-            cost_micros=cost,
+            cost=cost,
             reserved_micros=attempt.reserved_micros,
         )
 
@@ -115,13 +114,14 @@ def _facts(closed: Closed) -> dict[str, Any]:
     return {part.name: getattr(closed, part.name) for part in fields(Closed)}
 
 
-def _of(opened: Opened) -> _Open:
-    return _Open(opened.job_id, opened.attempt, opened.model, opened.failures, opened.unknowns, opened.reserved_micros)
+def _of(opened: Opened, likely_micros: int | None = None) -> _Open:
+    fared = (opened.failures, opened.unknowns)
+    return _Open(opened.job_id, opened.attempt, opened.model, *fared, opened.reserved_micros, likely_micros)
 
 
-def _kept(claim: Claim, answer: Answer, desk: Desk) -> tuple[Ending, Record | None]:
+def _kept(claim: Claim, answer: Answer, desk: Desk, likely_micros: int | None) -> tuple[Ending, Record | None]:
     """Make the images of an answer durable; without usable ones there is no record."""
-    ending = answer.ending
+    ending, unread = answer.ending, answer.unread
     pictures: list[Picture] = []
     usable: list[bytes] = []
     broken: NotAnImage | None = None
@@ -130,14 +130,18 @@ def _kept(claim: Claim, answer: Answer, desk: Desk) -> tuple[Ending, Record | No
             pictures.append(inspect(data))
             usable.append(data)
         except NotAnImage as error:
-            broken = error
+            broken, unread = error, data
     # Good ones beside a broken one were paid for as well and are kept.
     if broken is not None and len(pictures) < claim.request.images:
         ending = replace(ending, outcome=Outcome.INVALID_REPLY, error_code="not_an_image", error_message=str(broken))
+    if unread is not None and ending.outcome is Outcome.INVALID_REPLY:
+        ending = _with_unread(claim, ending, unread, desk)
     if not pictures:
         return ending, None
+    images = to_artifacts(Room(claim.folder, claim.custom_id, claim.have), pictures)
+    ending = replace(ending, note=other_sizes(str(claim.request.parameters.get("size", "auto")), images))
     moved = [(path, desk.previous_path(path, claim.attempt)) for path in claim.replaces]
-    record = _record(claim, ending, to_artifacts(Room(claim.folder, claim.custom_id, claim.have), pictures), moved)
+    record = _record(claim, ending, images, moved, likely_micros)
     try:
         desk.keep(record, usable)
     except OSError as error:
@@ -145,7 +149,18 @@ def _kept(claim: Claim, answer: Answer, desk: Desk) -> tuple[Ending, Record | No
     return ending, record
 
 
-def _record(claim: Claim, ending: Ending, images: list[Artifact], moved: list[tuple[str, str]]) -> Record:
+def _with_unread(claim: Claim, ending: Ending, unread: bytes, desk: Desk) -> Ending:
+    """Keep what could not be understood where a person can look at it, if there is room."""
+    try:
+        path = desk.keep_unread(claim.job_id, claim.attempt, unread)
+    except OSError:
+        return ending
+    return replace(ending, error_message=f"{ending.error_message}; kept as {path}")
+
+
+def _record(
+    claim: Claim, ending: Ending, images: list[Artifact], moved: list[tuple[str, str]], likely_micros: int | None
+) -> Record:
     return Record(
         job_id=claim.job_id,
         attempt=claim.attempt,
@@ -155,6 +170,8 @@ def _record(claim: Claim, ending: Ending, images: list[Artifact], moved: list[tu
         usage=msgspec.to_builtins(ending.usage),
         images=images,
         moved=moved,
+        likely_micros=likely_micros,
+        note=ending.note,
     )
 
 
@@ -169,6 +186,7 @@ def _ending_of(record: Record) -> Ending:
         error_message=None if whole else f"{came} of {wanted} images came",
         request_id=record.request_id,
         usage=msgspec.convert(record.usage, Usage),
+        note=record.note,
     )
 
 

@@ -32,7 +32,7 @@ NEW = [png(1), png(2), png(3)]
 OLD = [png(11), png(12)]
 
 
-def record_of(images, *, attempt=1, moved=(), have=0, job_id=5):
+def record_of(images, *, attempt=1, moved=(), have=(), job_id=5):
     room = Room("shop", "bear", have)
     return Record(
         job_id, attempt, len(images), 200, "req", {}, to_artifacts(room, [inspect(data) for data in images]), list(moved)
@@ -88,7 +88,7 @@ def test_an_answer_goes_its_way(root):
 
 def test_images_count_on_after_those_that_came_before(root):
     """With two images there, the next ones are the third and the fourth."""
-    record = record_of(NEW[:2], attempt=2, have=2)
+    record = record_of(NEW[:2], attempt=2, have=(1, 2))
     assert [(image.ordinal, image.path) for image in record.images] == [(3, "shop/bear~3.png"), (4, "shop/bear~4.png")]
 
 
@@ -374,3 +374,19 @@ def test_a_link_that_leads_nowhere_is_not_overwritten(root):
 def test_names_below_the_root(ordinal, path):
     """The first image has the job's name, further ones their ordinal behind a tilde."""
     assert files.image_path("shop", "a.b", ordinal, "png") == path
+
+
+def test_unread_replies_do_not_pile_up(root):
+    """The newest twenty stay, and their folder is no worker's."""
+    with desk_of(root) as desk:
+        first = desk.keep_unread(1, 1, b"<html>")
+        os.utime(first, (1_000_000, 1_000_000))
+        others = [desk.keep_unread(1, attempt, b"<html>") for attempt in range(2, 22)]
+        assert sorted(first.parent.iterdir()) == sorted(others)
+    assert Office(root).dead_desks() == []
+
+
+def test_new_images_take_the_free_ordinals():
+    """An image that was lost is made again under its own number."""
+    pictures = [inspect(data) for data in NEW[:2]]
+    assert [image.ordinal for image in to_artifacts(Room("shop", "bear", (1, 3)), pictures)] == [2, 4]

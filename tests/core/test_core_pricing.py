@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from batchgen.core import catalog, pricing
 from batchgen.core.outcome import Ending, Outcome
+from batchgen.core.pricing import Basis, Cost
 from batchgen.core.request import Request
 from batchgen.core.usage import Usage
 
@@ -227,9 +228,30 @@ FREE = {
 def test_an_ending_costs_what_its_usage_says(outcome):
     """Refusals are free, answers cost their usage, and what was lost on the way is not known: never zero."""
     told = Usage(input_text_tokens=10, output_tokens=196)
-    assert pricing.cost_of(Ending(outcome, usage=told), "gpt-image-2", DAY) == (0 if outcome in FREE else 5930)
-    assert pricing.cost_of(Ending(outcome), "gpt-image-2", DAY) == (0 if outcome in FREE else None)
-    assert pricing.cost_of(Ending(outcome, usage=told), "a-gateway-model", DAY) == (0 if outcome in FREE else None)
+    nothing, unknown = Cost(0, Basis.COMPUTED), Cost(None, Basis.UNKNOWN)
+    free = outcome in FREE
+    assert cost(Ending(outcome, usage=told)) == (nothing if free else Cost(5930, Basis.COMPUTED))
+    assert cost(Ending(outcome)) == (nothing if free else unknown)
+    assert cost(Ending(outcome, usage=told), "a-gateway-model", None) == (nothing if free else unknown)
+
+
+def cost(ending, model="gpt-image-2", likely=7_000):
+    return pricing.cost_of(ending, model, DAY, likely)
+
+
+@pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if outcome not in FREE])
+def test_a_whole_answer_without_usage_is_estimated(outcome):
+    """It was billed, so it costs what such a request should cost; without a whole answer nobody knows."""
+    assert cost(Ending(outcome, http_status=200)) == Cost(7_000, Basis.ESTIMATED)
+    assert cost(Ending(outcome, http_status=504)) == Cost(None, Basis.UNKNOWN)
+    assert cost(Ending(outcome, http_status=200), "a-gateway-model", None) == Cost(None, Basis.UNKNOWN)
+
+
+def test_a_likely_cost_by_hand():
+    """The published tokens and four bytes of the prompt a token, n times."""
+    request = _request("gpt-image-2", "A quick fox", quality="low", size="1024x1024", n=3)
+    assert pricing.likely_micros(request, DAY) == 3 * ((3 + 6) * 5 + 196 * 30)
+    assert pricing.likely_micros(_request("a-gateway-model"), DAY) is None
 
 
 def _request(model: str, prompt: str = "A fox", **fields) -> Request:

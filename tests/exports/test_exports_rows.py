@@ -29,6 +29,7 @@ DONE = Line(
     outcome="succeeded",
     error_code=None,
     error_message=None,
+    note=None,
 )
 FAILED = replace(
     DONE,
@@ -75,7 +76,7 @@ def test_the_columns_are_those_of_the_manual():
         *("custom_id", "state", "files", "prompt", "model", "size", "quality", "n", "background", "output_format"),
         *("output_compression", "moderation", "complexity", "frame_count", "frame_duration_ms", "safety_identifier", "user"),
         *("attempts", "input_text_tokens", "input_image_tokens", "output_tokens", "cost_usd", "unknown_cost_usd"),
-        *("outcome", "error_code", "error"),
+        *("outcome", "error_code", "error", "note"),
     ) == COLUMNS
 
 
@@ -101,6 +102,30 @@ def test_jsonl_by_hand():
     assert failed["unknown_cost_usd"] == "0.005930"
 
 
+@pytest.mark.parametrize(
+    "text", ["=1+1", '=HYPERLINK("http://x","y")', "+SUM(A1)", "-cmd|' /C calc'!A0", "@now", "\t=1", "\r=1"]
+)
+def test_a_formula_is_text_in_a_spreadsheet(text):
+    """An apostrophe stands before it, in every column that people or servers write; JSONL is exact."""
+    line = replace(DONE, request={"prompt": text}, error_message=text, metadata={"m": text})
+    (row,) = _csv([line], ["m"])
+    assert [row["prompt"], row["error"], row["m"]] == [f"'{text}"] * 3
+    assert json.loads(_written("jsonl", [line], ["m"]))["prompt"] == text
+
+
+@pytest.mark.parametrize("text", ["-5", "+49", "-1.5e3", "a=b", "", "'=1"])
+def test_numbers_and_other_text_stay_as_they_are(text):
+    """A price below zero is no formula."""
+    (row,) = _csv([replace(DONE, metadata={"m": text})], ["m"])
+    assert row["m"] == text
+
+
+def test_names_stay_as_they_are():
+    """Other files are joined by them: a custom_id may begin with what begins a formula."""
+    (row,) = _csv([replace(DONE, custom_id="@hero", files=["-b/@hero.png"])], [])
+    assert (row["custom_id"], row["files"]) == ("@hero", "-b/@hero.png")
+
+
 CLASHES = [
     (["state"], ["column:state"]),
     (["State", "MODEL", "cost_usd"], ["column:State", "column:MODEL", "column:cost_usd"]),
@@ -120,6 +145,14 @@ def test_metadata_that_clashes_is_marked(names, headers):
     assert row["state"] == "succeeded"
 
 
+def _as_text(text):
+    try:
+        float(text)
+    except ValueError:
+        return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") and text else text
+    return text
+
+
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=30)
 ROUGH = st.text(st.sampled_from(',;"\r\n\t a'), max_size=10)
 NAMES = st.lists(st.one_of(TEXT, st.sampled_from(COLUMNS)).filter(bool), unique_by=str.casefold, max_size=4)
@@ -127,7 +160,7 @@ NAMES = st.lists(st.one_of(TEXT, st.sampled_from(COLUMNS)).filter(bool), unique_
 
 @given(NAMES, st.lists(st.tuples(st.one_of(TEXT, ROUGH), st.lists(st.one_of(TEXT, ROUGH), min_size=4, max_size=4)), max_size=4))
 def test_csv_comes_back_to_the_letter(names, rows):
-    """Whatever prompts and metadata hold, a reader of CSV gets it back, and no header stands twice."""
+    """Whatever prompts and metadata hold, a reader of CSV gets it back, a formula as text, and no header stands twice."""
     lines = [
         replace(DONE, request={"prompt": prompt}, error_message=prompt, metadata=dict(zip(names, cells, strict=False)))
         for prompt, cells in rows
@@ -136,8 +169,8 @@ def test_csv_comes_back_to_the_letter(names, rows):
     assert len(read) == len(lines)
     for row, line in zip(read, lines, strict=True):
         assert len(row) == len(COLUMNS) + len(names)
-        assert (row["prompt"], row["error"]) == (line.request["prompt"], line.error_message)
-        assert list(row.values())[len(COLUMNS) :] == list(line.metadata.values())
+        assert (row["prompt"], row["error"]) == (_as_text(line.request["prompt"]), _as_text(line.error_message))
+        assert list(row.values())[len(COLUMNS) :] == [_as_text(cell) for cell in line.metadata.values()]
 
 
 @given(st.lists(st.one_of(TEXT, ROUGH), max_size=4))

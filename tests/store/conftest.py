@@ -16,6 +16,7 @@ from batchgen.core import identity
 from batchgen.core.artifact import Artifact
 from batchgen.core.job import State
 from batchgen.core.outcome import Ending, Outcome
+from batchgen.core.pricing import Basis, Cost
 from batchgen.core.request import Request
 from batchgen.core.retry import Verdict
 from batchgen.core.usage import Usage
@@ -168,10 +169,11 @@ class Ledger:
 
     def finish(self, claim: Claim, outcome: Outcome, verdict: Verdict | State, *, at: float = 1, **more: Any) -> State | None:
         """Close an attempt: `images` are paths, `cost` micros, `moved` pairs of paths, `usage` tokens; the rest is Ending's."""
-        images = [self.image(claim.have + n, path) for n, path in enumerate(more.pop("images", ()), start=1)]
+        images = [self.image(len(claim.have) + n, path) for n, path in enumerate(more.pop("images", ()), start=1)]
         wanted = verdict if isinstance(verdict, Verdict) else Verdict(verdict)
         cost, moved, usage = more.pop("cost", None), more.pop("moved", ()), Usage(**more.pop("usage", {}))
-        end = Closing(replace(Ending(outcome, usage=usage), **more), wanted, cost, images, moved)
+        known = Cost(cost, more.pop("basis", Basis.UNKNOWN if cost is None else Basis.COMPUTED))
+        end = Closing(replace(Ending(outcome, usage=usage), **more), wanted, known, images, moved)
         with self.database.write() as tx:
             return closing.finish(tx, claim.job_id, claim.attempt, end, self.at(at))
 

@@ -9,9 +9,9 @@ from batchgen.core.outcome import Outcome
 from batchgen.core.retry import Verdict
 from batchgen.errors import UnknownBatch
 from batchgen.store import reports
-from batchgen.store.reports import Failure, Money
+from batchgen.store.reports import Failed, Failure, Money
 
-_NOTHING = Money(0, 0, 0, 0, 0, 0, 0, 0)
+_NOTHING = Money(0, 0, 0, 0, 0, 0, 0, 0, 0)
 _USAGE = {"input_text_tokens": 10, "input_image_tokens": 0, "output_tokens": 100}
 _DAY = 86_400
 
@@ -35,24 +35,24 @@ def _end(ledger, custom_id, outcome, *, sent=True, reserve=900, **more):
 _ONE = {
     "answered and priced": (
         {"outcome": Outcome.SUCCEEDED, "cost": 40, "usage": _USAGE},
-        Money(1, 10, 0, 100, 40, 0, 0, 0),
+        Money(1, 10, 0, 100, 40, 0, 0, 0, 0),
     ),
-    "answered and free": ({"outcome": Outcome.SUCCEEDED, "cost": 0, "usage": _USAGE}, Money(1, 10, 0, 100, 0, 0, 0, 0)),
-    "answered without usage": ({"outcome": Outcome.SUCCEEDED}, Money(1, None, None, None, None, 0, 0, 1)),
+    "answered and free": ({"outcome": Outcome.SUCCEEDED, "cost": 0, "usage": _USAGE}, Money(1, 10, 0, 100, 0, 0, 0, 0, 0)),
+    "answered without usage": ({"outcome": Outcome.SUCCEEDED}, Money(1, None, None, None, None, 0, 0, 1, 0)),
     "answered with half a usage": (
         {"outcome": Outcome.INVALID_REPLY, "cost": 40, "usage": {"output_tokens": 100}},
-        Money(1, None, None, 100, 40, 0, 0, 0),
+        Money(1, None, None, 100, 40, 0, 0, 0, 0),
     ),
     "a model without a price": (
         {"outcome": Outcome.SUCCEEDED, "reserve": None, "usage": _USAGE},
-        Money(1, 10, 0, 100, None, 0, 0, 1),
+        Money(1, 10, 0, 100, None, 0, 0, 1, 0),
     ),
-    "refused, free": ({"outcome": Outcome.REJECTED, "cost": 0}, Money(1, 0, 0, 0, 0, 0, 0, 0)),
+    "refused, free": ({"outcome": Outcome.REJECTED, "cost": 0}, Money(1, 0, 0, 0, 0, 0, 0, 0, 0)),
     "never sent": ({"outcome": Outcome.OFFLINE, "cost": 0, "sent": False}, _NOTHING),
-    "perhaps billed": ({"outcome": Outcome.UNKNOWN}, Money(1, 0, 0, 0, 0, 1, 900, 0)),
+    "perhaps billed": ({"outcome": Outcome.UNKNOWN}, Money(1, 0, 0, 0, 0, 1, 900, 0, 0)),
     "perhaps billed, without a price": (
         {"outcome": Outcome.UNKNOWN, "reserve": None},
-        Money(1, 0, 0, 0, None, 1, None, 1),
+        Money(1, 0, 0, 0, None, 1, None, 1, 0),
     ),
 }
 
@@ -95,7 +95,7 @@ def test_money_adds_up_over_all_attempts_of_a_batch(ledger):
         ledger.finish(claim, outcome, State.FAILED, **more)
     _end(ledger, "other", Outcome.SUCCEEDED, cost=7, usage=_USAGE)
     money = _money(ledger)
-    assert money == Money(5, 20, 0, 200, 5_000_000_002, 2, 100, 2)
+    assert money == Money(5, 20, 0, 200, 5_000_000_002, 2, 100, 2, 0)
     assert {type(value) for value in dataclasses.astuple(money)} == {int}
 
 
@@ -108,7 +108,7 @@ def test_an_unknown_attempt_that_found_its_answer_is_known(ledger):
     assert (_money(ledger).unknown, _money(ledger).unknown_micros) == (1, 900)
     ledger.claim("other", at=200)
     ledger.finish(claim, Outcome.SUCCEEDED, State.SUCCEEDED, at=300, cost=40, usage=_USAGE)
-    assert _money(ledger) == Money(1, 10, 0, 100, 40, 0, 0, 0)
+    assert _money(ledger) == Money(1, 10, 0, 100, 40, 0, 0, 0, 0)
 
 
 def test_a_summary_counts_jobs_images_and_money(ledger):
@@ -142,7 +142,7 @@ def test_what_is_left_and_what_failed(ledger):
         assert reports.unfinished(tx, [shop]) == {State.PENDING: 1, State.RUNNING: 1}
         assert reports.unfinished(tx, [shop, other]) == {State.PENDING: 2, State.RUNNING: 1}
         assert reports.unfinished(tx, []) == {State.PENDING: 0, State.RUNNING: 0}
-        assert [reports.failed(tx, ledger.batch(name)) for name in ("shop", "other")] == [(1, 0), (0, 0)]
+        assert [reports.failed(tx, ledger.batch(name)) for name in ("shop", "other")] == [Failed(1, 0, 0), Failed(0, 0, 0)]
 
 
 def test_failures_are_grouped_by_cause(ledger):

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +43,12 @@ def after(owner: Any, name: str, *, call: int = 1) -> None:
 def _wrap(owner: Any, name: str, call: int, last: Callable[[Any, tuple[Any, ...]], None]) -> None:
     function, calls = getattr(owner, name), 0
 
-    def wrapped(*given: Any) -> Any:
+    def wrapped(*given: Any, **named: Any) -> Any:
         nonlocal calls
         calls += 1
         if calls == call:
-            last(function, given)
-        return function(*given)
+            last(partial(function, **named), given)
+        return function(*given, **named)
 
     setattr(owner, name, wrapped)
 

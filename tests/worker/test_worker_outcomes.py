@@ -23,6 +23,8 @@ from scripted_server import (
 )
 from worker_bench import POLICY
 
+from batchgen.core.job import State
+
 
 @dataclass(frozen=True)
 class Row:
@@ -40,6 +42,8 @@ class Row:
 
 
 PAID, FREE = USAGE_MICROS, 0
+# Of a medium square of the default model: two tokens of prompt and six around it, and 439 of the picture.
+ESTIMATE = (2 + 6) * 5 + 439 * 30
 HOLD = {"policy": replace(POLICY, retry_unknown=False)}
 WAITING = {"retry-after-ms": "20"}
 
@@ -54,7 +58,7 @@ def unknown(behaviour, **more):
 
 TABLE = {
     "image": Row([], ["succeeded"], "succeeded", 0, [PAID]),
-    "image without usage": Row([images(usage=None)], ["succeeded"], "succeeded", 0, [None]),
+    "image without usage": Row([images(usage=None)], ["succeeded"], "succeeded", 0, [ESTIMATE]),
     "400": Row([error(400, "invalid_value")], ["rejected"], "failed", 0, [FREE]),
     "422": Row([error(422)], ["rejected"], "failed", 0, [FREE]),
     "moderation": Row([error(400, "moderation_blocked")], ["rejected"], "failed", 0, [FREE]),
@@ -85,12 +89,12 @@ TABLE = {
     "endless": unknown(endless()),
     "unknown twice": Row([reset_after()] * 2, ["unknown"] * 2, "failed", 2, [None] * 2, unknowns=2),
     "unknown, held": Row([half()], ["unknown"], "failed", 1, [None], unknowns=1, plan=HOLD),
-    "html page": good_after(html(), "invalid_reply", None),
-    "cut json": good_after(cut_json(), "invalid_reply", None),
+    "html page": good_after(html(), "invalid_reply", ESTIMATE),
+    "cut json": good_after(cut_json(), "invalid_reply", ESTIMATE),
     "bad base64": good_after(bad_base64(), "invalid_reply", PAID),
     "not an image": good_after(not_an_image(), "invalid_reply", PAID),
     "empty list": good_after(empty_list(), "invalid_reply", PAID),
-    "invalid until the end": Row([html()] * 3, ["invalid_reply"] * 3, "failed", 3, [None] * 3),
+    "invalid until the end": Row([html()] * 3, ["invalid_reply"] * 3, "failed", 3, [ESTIMATE] * 3),
     "bad key": Row([error(401, "invalid_api_key")], ["account_blocked"], "pending", 0, [FREE], "check the key"),
     "quota": Row([error(429, "insufficient_quota")], ["account_blocked"], "pending", 0, [FREE], "no credit left"),
     "billing limit": Row(
@@ -144,12 +148,15 @@ def test_money_that_may_be_gone_is_shown(bench):
     assert (result.cost_micros, result.unknown, result.unknown_micros) == (2 * PAID, 1, money.unknown_micros)
 
 
-def test_a_price_that_nobody_told_is_not_zero(bench):
-    """A success without usage counts as unpriced."""
+@pytest.mark.parametrize("answer", [images(usage=None), html(), cut_json()])
+def test_an_answer_without_usage_is_estimated(bench, answer):
+    """A whole answer was billed: without a figure it costs what the published tokens say, and is called estimated."""
     batch = bench.submit(["bear,a bear"])
-    result, _ = bench.work(batch, images(usage=None))
-    assert (bench.money(batch).unpriced, bench.money(batch).cost_micros) == (1, None)
-    assert result.unpriced == 1
+    result, _ = bench.work(batch, answer, policy=replace(POLICY, max_attempts=1))
+    (attempt,) = bench.job(batch, "bear").attempts
+    assert (attempt.cost_micros, attempt.cost_basis) == (ESTIMATE, "estimated")
+    assert (bench.money(batch).estimated, bench.money(batch).cost_micros, bench.money(batch).unpriced) == (1, ESTIMATE, 0)
+    assert (result.estimated, result.cost_micros, result.unpriced) == (1, ESTIMATE, 0)
 
 
 def test_the_request_id_and_the_words_are_kept(bench):
@@ -174,3 +181,31 @@ def test_every_request_is_labelled_with_its_attempt(bench):
     number = bench.job(batch, "bear").attempts[0].job_id
     labels = [seen.headers["X-Client-Request-Id"] for seen in server.seen]
     assert labels == [f"batchgen-{number}-1", f"batchgen-{number}-2"]
+
+
+@pytest.mark.parametrize("answer", [html(), cut_json(), bad_base64(), not_an_image()])
+def test_a_reply_that_cannot_be_understood_is_kept_for_a_person(bench, answer):
+    """Its owner's alone, named in the ledger, and without the key."""
+    batch = bench.submit(["bear,a bear"])
+    bench.work(batch, answer)
+    (kept,) = (bench.folder / ".images.answers" / "unread").iterdir()
+    assert bench.job(batch, "bear").attempts[0].error_message.endswith(f"kept as {kept}")
+    assert kept.stat().st_mode & 0o077 == 0
+    assert kept.stat().st_size > 0
+
+
+def test_a_reply_that_was_understood_is_not_kept_twice(bench):
+    """Neither that of an image nor that of a refusal."""
+    batch = bench.submit(["bear,a bear"])
+    bench.work(batch, empty_list(), error(500))
+    assert not (bench.folder / ".images.answers" / "unread").exists()
+
+
+def test_another_size_than_asked_is_noted_and_not_failed(bench):
+    """The server's picture is eight pixels wide: the job is done, and the ledger says what came."""
+    batch = bench.submit(["bear,a bear", "cat,a cat,auto"], columns="custom_id,prompt,size")
+    result, _ = bench.work(batch)
+    assert bench.states(batch) == {State.SUCCEEDED: 2}
+    notes = [bench.job(batch, name).attempts[0].note for name in ("bear", "cat")]
+    assert notes == ["asked for 1024x1024, came 8x8", None]
+    assert result.noted == 1

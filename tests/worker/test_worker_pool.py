@@ -445,17 +445,24 @@ def test_an_answer_that_finds_no_place_is_kept_and_used_later(bench):
     batch = bench.submit(rows(3))
     bench.root.mkdir()
     (bench.root / "shop").write_text("a file where the folder should be")
-    result, server = bench.work(batch, concurrency=1)
-    assert "could not be stored" in result.halted
+    asked = []
+
+    async def run():
+        async with ScriptedServer() as server, bench.pool(server, bench.plan(batch, concurrency=1)) as pool:
+            with pytest.raises(Halted, match="cannot be stored"):
+                await pool.run()
+            asked.append(server)
+
+    asyncio.run(run())
+    (server,) = asked
     assert len(server.seen) == 1
-    assert bench.states(batch) == {State.PENDING: 3}
-    job = bench.job(batch, "job-000")
-    assert (job.outcomes, job.failures, job.costs) == (["storage_failed"], 0, [USAGE_MICROS])
+    # Its lease stays as well: a worker that still runs must not ask for it meanwhile.
+    assert bench.states(batch) == {State.PENDING: 2, State.RUNNING: 1}
     assert len(bench.desks()) == 1
 
     (bench.root / "shop").unlink()
     watcher = Watcher()
-    result, again = bench.work(batch, watcher=watcher)
+    _, again = bench.work(batch, watcher=watcher)
     assert "picture 0" not in again.prompts
     assert bench.states(batch) == {State.SUCCEEDED: 3}
     assert bench.images()["shop/job-000.png"] == server.made[0]

@@ -17,6 +17,7 @@ from batchgen.artifacts.answers import Office, Record, Room, to_artifacts
 from batchgen.artifacts.image import inspect
 from batchgen.core.job import State
 from batchgen.core.outcome import Ending, Outcome
+from batchgen.core.pricing import Basis, Cost
 from batchgen.core.retry import Verdict
 from batchgen.store import closing, queue
 from batchgen.store.closing import Closing
@@ -150,7 +151,7 @@ def test_a_worker_that_works_keeps_its_lease(bench):
 def settle_late(bench, claim, data):
     """What the silent worker does when its answer comes after all."""
     (artifact,) = to_artifacts(Room(claim.folder, claim.custom_id, claim.have), [inspect(data)])
-    end = Closing(Ending(Outcome.SUCCEEDED, http_status=200), Verdict(State.SUCCEEDED), 77, (artifact,))
+    end = Closing(Ending(Outcome.SUCCEEDED, http_status=200), Verdict(State.SUCCEEDED), Cost(77, Basis.COMPUTED), (artifact,))
     with bench.database.write() as tx:
         return closing.finish(tx, claim.job_id, claim.attempt, end, bench.clock())
 
@@ -183,7 +184,7 @@ def foreign_record(bench, owner, *, job_id=1, attempt=1):
     """A dead worker of another ledger, with an answer on disk."""
     data = png()
     desk = Office(bench.root).open_desk(owner)
-    record = Record(job_id, attempt, 1, 200, None, {}, to_artifacts(Room("shop", "job-0", 0), [inspect(data)]), [])
+    record = Record(job_id, attempt, 1, 200, None, {}, to_artifacts(Room("shop", "job-0"), [inspect(data)]), [])
     desk.keep(record, [data])
     desk.close()
     return data

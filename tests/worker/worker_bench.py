@@ -183,7 +183,7 @@ class Bench:
     def desks(self) -> list[str]:
         """The folders of workers, dead or alive."""
         home = self.folder / ".images.answers"
-        return sorted(path.name for path in home.iterdir() if path.is_dir()) if home.is_dir() else []
+        return sorted(path.name for path in home.iterdir() if path.is_dir() and path.name != "unread") if home.is_dir() else []
 
 
 async def until(condition: Callable[[], bool]) -> None:
