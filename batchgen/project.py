@@ -102,6 +102,7 @@ class Project:
             limit=limit,
             images_per_day=limits.images_per_day,
             images_today=self._images_today(simulated=simulated) if limits.images_per_day else 0,
+            folders=[batch.name for batch in batches],
         )
 
     @asynccontextmanager

@@ -11,7 +11,7 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -102,6 +102,11 @@ class Desk:
         free = shutil.disk_usage(self._root).free - _LEAST_FREE_BYTES
         return max(0, min(wanted, free // _BYTES_AN_ANSWER))
 
+    def refuse_links(self, batches: Iterable[str]) -> None:
+        """Raises OSError, before anything is paid, where a batch's folder is a link."""
+        for name in batches:
+            files.refuse_link(self._root / name)
+
     def disk_full(self) -> OSError:
         """The error of a disk without room."""
         return _disk_full(self._root)
@@ -133,6 +138,7 @@ class Desk:
 
     def place(self, record: Record) -> None:
         """Rename the parts to where they belong. May be repeated after a crash at any point of it."""
+        self.refuse_links({image.path.partition("/")[0] for image in record.images})
         arriving = [image for image in record.images if self._part_path(record, image).exists()]
         # After a crash in here the old path may hold a new image already; then its part is gone and nothing is moved again.
         if len(arriving) == len(record.images):
@@ -184,6 +190,7 @@ class Desk:
     def _make_room(self, old: str, new: str) -> None:
         source, target = self._root / old, self._root / new
         if files.is_there(source) and not files.is_there(target):
+            files.refuse_link(target.parent)
             target.parent.mkdir(parents=True, exist_ok=True)
             source.replace(target)
 

@@ -1,5 +1,6 @@
 """Files written whole or not at all, and names below the storage root."""
 
+import errno
 import os
 from itertools import count
 from pathlib import Path
@@ -32,6 +33,12 @@ def previous_path(root: Path, path: str, attempt: int) -> str:
 def is_there(path: Path) -> bool:
     """Whether the name is taken, be it by a link that leads nowhere."""
     return os.path.lexists(path)
+
+
+def refuse_link(folder: Path) -> None:
+    """Raises OSError for a folder of images that is a link: nobody shall lead what is stored, or moved away, elsewhere."""
+    if folder.is_symlink():
+        raise OSError(errno.ELOOP, "it is a link, and images are not stored behind links", str(folder))
 
 
 def write_durably(path: Path, data: bytes, *, mode: int = 0o666) -> None:

@@ -15,7 +15,8 @@ from batchgen.worker.pace import Limits
 class Plan:
     """`batches` are ids in order; `limit` is how many jobs may be started (None: all); times are seconds.
 
-    `images_per_day` is the account's limit (0: not known), `images_today` how many of them were used when the run began.
+    `images_per_day` is the account's limit (0: not known), `images_today` how many of them were used when the run began;
+    `folders` are the batches' own below the storage root.
     """
 
     batches: Sequence[int]
@@ -27,6 +28,7 @@ class Plan:
     limit: int | None = None
     images_per_day: int = 0
     images_today: int = 0
+    folders: Sequence[str] = ()
 
 
 @dataclass(slots=True)

@@ -94,6 +94,7 @@ class Pool:
         is_clear = False
         try:
             await self._reclaim()
+            await asyncio.to_thread(desk.refuse_links, self._plan.folders)
             renewing = asyncio.create_task(keep_renewing(self._owner, self._ledger, self._clock, self._observer.alarm))
             try:
                 await self._dispatch(desk)
