@@ -23,6 +23,8 @@ from batchgen.artifacts import files
 from batchgen.artifacts.image import Picture
 from batchgen.core.artifact import Artifact
 
+# What is on its way, where it cannot lie beside the root.
+HOME_INSIDE = ".answers"
 _LOCK = "lock"
 # Replies that could not be understood, for a person to look at: the newest ones, so that they do not pile up.
 _UNREAD = "unread"
@@ -255,7 +257,7 @@ def _home(root: Path) -> Path:
     """
     beside = root.parent / f".{root.name}.answers"
     has_place = beside.is_dir() or not root.parent.exists() or os.access(root.parent, os.W_OK)
-    return beside if has_place and not root.is_mount() else root / ".answers"
+    return beside if has_place and not root.is_mount() else root / HOME_INSIDE
 
 
 def _age(path: Path) -> float:

@@ -1,6 +1,8 @@
 """`batchgen verify`."""
 
-from typing import TYPE_CHECKING
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -8,40 +10,126 @@ from batchgen.cli.app import App, pass_app
 from batchgen.cli.console import counted, data, data_json
 
 if TYPE_CHECKING:
-    from batchgen.verify import Checked
+    from batchgen.project import Project
+    from batchgen.store.batches import Batch
+    from batchgen.verify.check import Checked
+    from batchgen.verify.repair import Adopted, Loss
 
 _WRONG = 1
 
 
+@dataclass(slots=True)
+class _Found:
+    """What looking, and putting right, came to. `queued` is None where nobody was asked or the answer was no."""
+
+    sound: int = 0
+    wrong: "list[Checked]" = field(default_factory=list)
+    unknown: "list[Checked]" = field(default_factory=list)
+    adopted: "list[Adopted]" = field(default_factory=list)
+    loss: "Loss | None" = None
+    queued: int | None = None
+
+
 @click.command("verify")
 @click.argument("name", required=False)
+@click.option("--repair", is_flag=True, help="Put moved files back, and queue what is gone to be bought again.")
+@click.option("--yes", is_flag=True, help="With --repair: do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_app
-def verify_command(app: App, name: str | None, *, as_json: bool) -> int:
+def verify_command(app: App, name: str | None, *, repair: bool, yes: bool, as_json: bool) -> int:
     """Check the images on disk against the ledger.
 
     Every one must be there with its size and sha256 and open as an image; exit 1 if one does not. Files that the ledger does
-    not know are listed.
+    not know are listed. --repair finds moved images by their content; what is gone for good it queues again when you agree.
     """
     from batchgen.store import batches
-    from batchgen.verify import verify
 
     with app.project() as project:
         with project.database.read() as tx:
             chosen = batches.named(tx, [name]) if name else batches.every(tx)
-        sound = 0
-        wrong: list[Checked] = []
-        unknown: list[Checked] = []
-        for checked in verify(project.database, project.root, chosen):
-            if not checked.problem:
-                sound += 1
-            else:
-                (unknown if checked.is_unknown else wrong).append(checked)
+        found = _check(project, chosen)
+        if repair and found.wrong:
+            _adopt(project, chosen, found)
+        if not as_json:
+            _tell(found)
+        if repair and found.wrong:
+            _buy_again(app, project, found, yes=yes)
     if as_json:
-        told = [{"batch": one.batch, "custom_id": one.custom_id, "path": one.path, "problem": one.problem} for one in wrong]
-        data_json({"sound": sound, "wrong": told, "unknown": [one.path for one in unknown]})
-    else:
-        for one in (*wrong, *unknown):
-            data(f"{one.path}: {one.problem}")
-        data(f"{counted(sound, 'image')} as stored, {len(wrong):,} wrong, {len(unknown):,} unknown")
-    return _WRONG if wrong else 0
+        data_json(_as_data(found, repair=repair))
+    return _WRONG if found.wrong and found.queued is None else 0
+
+
+def _check(project: "Project", chosen: "list[Batch]") -> _Found:
+    from batchgen.verify.check import check
+
+    found = _Found()
+    for checked in check(project.database, project.root, chosen):
+        if not checked.problem:
+            found.sound += 1
+        else:
+            (found.unknown if checked.shelved is None else found.wrong).append(checked)
+    return found
+
+
+def _adopt(project: "Project", chosen: "list[Batch]", found: _Found) -> None:
+    """Put back what can be found, and look again."""
+    from batchgen.verify.repair import adopt
+
+    adopted = list(adopt(project.database, project.root, found.wrong))
+    if adopted:
+        again = _check(project, chosen)
+        found.sound, found.wrong, found.unknown = again.sound, again.wrong, again.unknown
+    found.adopted = adopted
+
+
+def _buy_again(app: App, project: "Project", found: _Found, *, yes: bool) -> None:
+    """Say what is gone and what it would cost, and queue it if a person agrees."""
+    from batchgen.core.pricing import dollars
+    from batchgen.project import utc_now
+    from batchgen.verify import repair
+
+    gone = [one.shelved for one in found.wrong if one.shelved is not None]
+    with project.database.read() as tx:
+        found.loss = loss = repair.loss(tx, gone, utc_now().date())
+    cost = "at a price that is not known" if loss.cost_micros is None else f"for about ${dollars(loss.cost_micros)}"
+    line = f"to be bought again: {counted(loss.images, 'image')} of {counted(loss.jobs, 'job')}, {cost}"
+    if loss.forgotten:
+        line += f"; to be forgotten: {counted(loss.forgotten, 'image')} that were replaced or whose jobs are not done"
+    app.console.need(line)
+    if not yes and not (sys.stdin.isatty() and click.confirm("Do that?", err=True)):
+        app.console.need("nothing was queued; --yes agrees")
+        return
+    with project.database.write() as tx:
+        repair.make_again(tx, gone, utc_now())
+    found.queued = loss.jobs
+    names = " ".join(f"--batch {name}" for name in dict.fromkeys(one.batch for one in found.wrong))
+    app.console.tell(f"{counted(loss.jobs, 'job')} queued again: batchgen run {names} makes them")
+
+
+def _tell(found: _Found) -> None:
+    for one in found.adopted:
+        data(f"{one.path}: found as {one.found} and put back")
+    for checked in (*found.wrong, *found.unknown):
+        data(f"{checked.path}: {checked.problem}")
+    data(f"{counted(found.sound, 'image')} as stored, {len(found.wrong):,} wrong, {len(found.unknown):,} unknown")
+
+
+def _as_data(found: _Found, *, repair: bool) -> dict[str, Any]:
+    from batchgen.core.pricing import dollars
+
+    told: dict[str, Any] = {
+        "sound": found.sound,
+        "wrong": [
+            {"batch": one.batch, "custom_id": one.shelved.custom_id, "path": one.path, "problem": one.problem}
+            for one in found.wrong
+            if one.shelved is not None
+        ],
+        "unknown": [one.path for one in found.unknown],
+    }
+    if repair:
+        told["adopted"] = [{"path": one.path, "found": one.found} for one in found.adopted]
+        told["queued"] = found.queued or 0
+    if found.loss is not None:
+        cost = None if found.loss.cost_micros is None else dollars(found.loss.cost_micros)
+        told["to_buy"] = {"images": found.loss.images, "jobs": found.loss.jobs, "cost_usd": cost}
+    return told

@@ -116,6 +116,13 @@ def opened(tx: Connection, job_id: int, attempt: int) -> Opened | None:
     return found[0] if found else None
 
 
+def request_of(row: Row[Any]) -> Request:
+    """What a row of `jobs` asks for."""
+    parameters = dict(row.request)
+    prompt = parameters.pop("prompt")
+    return Request(row.operation, row.model, prompt, parameters)
+
+
 def _claimable(wanted: Filter) -> Iterable[Any]:
     yield jobs.c.state == State.PENDING
     if wanted.blocked_models:
@@ -146,9 +153,7 @@ def _take(tx: Connection, due: Select[tuple[int]], lease: Lease) -> Row[Any] | N
 
 def _claim(tx: Connection, row: Row[Any]) -> Claim:
     folder = tx.execute(select(batches.c.name).where(batches.c.id == row.batch_id)).scalar_one()
-    parameters = dict(row.request)
-    prompt = parameters.pop("prompt")
-    request = Request(row.operation, row.model, prompt, parameters)
+    request = request_of(row)
     have, replaces = _earlier_images(tx, row) if row.attempt > 1 else ((), ())
     if len(have) >= request.images:
         # The request was changed and changed back: what it made then is as old as the rest.

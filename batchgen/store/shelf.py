@@ -1,47 +1,84 @@
-"""Artifacts as files: what should lie below the storage root."""
+"""Artifacts as files: what should lie below the storage root, and what becomes of a job whose image is gone."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import Connection, delete, select, tuple_, update
 
+from batchgen.core.job import State
+from batchgen.core.request import Request
 from batchgen.store.batches import Batch
+from batchgen.store.queue import request_of
 from batchgen.store.tables import artifacts, jobs
 
 _ROWS_AT_ONCE = 500
+_KEY = (artifacts.c.job_id, artifacts.c.attempt, artifacts.c.ordinal)
 
 
 @dataclass(frozen=True, slots=True)
 class Shelved:
-    """An image that was stored, be it replaced since or not."""
+    """An image that was stored, be it replaced since or not, and the state of its job."""
 
+    job_id: int
+    attempt: int
+    ordinal: int
     custom_id: str
     path: str
     bytes: int
     sha256: str
+    replaced: bool
+    state: State
 
 
 def artifacts_of(tx: Connection, batch: Batch) -> Iterator[Shelved]:
     """Every artifact of a batch by job, read in parts."""
-    key = (artifacts.c.job_id, artifacts.c.attempt, artifacts.c.ordinal)
     after: tuple[int, int, int] | None = None
     while True:
         query = (
-            select(*key, jobs.c.custom_id, artifacts.c.path, artifacts.c.bytes, artifacts.c.sha256)
+            select(artifacts, jobs.c.custom_id, jobs.c.state)
             .join(jobs, jobs.c.id == artifacts.c.job_id)
             .where(jobs.c.batch_id == batch.id)
-            .order_by(*key)
+            .order_by(*_KEY)
             .limit(_ROWS_AT_ONCE)
         )
         if after is not None:
-            query = query.where(tuple_(*key) > tuple_(*after))
+            query = query.where(tuple_(*_KEY) > tuple_(*after))
         part = tx.execute(query).all()
         if not part:
             return
-        yield from (Shelved(row.custom_id, row.path, row.bytes, row.sha256) for row in part)
+        for row in part:
+            place = (row.job_id, row.attempt, row.ordinal)
+            yield Shelved(*place, row.custom_id, row.path, row.bytes, row.sha256, row.replaced_at is not None, State(row.state))
         after = (part[-1].job_id, part[-1].attempt, part[-1].ordinal)
 
 
 def known_paths(tx: Connection, paths: Sequence[str]) -> set[str]:
     """Those of the paths that are artifacts."""
     return set(tx.execute(select(artifacts.c.path).where(artifacts.c.path.in_(paths))).scalars())
+
+
+def requests_of(tx: Connection, job_ids: Sequence[int]) -> Iterator[tuple[int, Request]]:
+    """What these jobs ask for, by id."""
+    for part in _parts(job_ids):
+        for row in tx.execute(select(jobs).where(jobs.c.id.in_(part))):
+            yield row.id, request_of(row)
+
+
+def forget(tx: Connection, gone: Sequence[Shelved]) -> None:
+    """Take images out of the ledger; what they cost stays with their attempts."""
+    for start in range(0, len(gone), _ROWS_AT_ONCE):
+        keys = [(image.job_id, image.attempt, image.ordinal, image.path) for image in gone[start : start + _ROWS_AT_ONCE]]
+        # With the path: an image that has made room in the meantime lies elsewhere, and is not gone.
+        tx.execute(delete(artifacts).where(tuple_(*_KEY, artifacts.c.path).in_(keys)))
+
+
+def queue_again(tx: Connection, job_ids: Sequence[int], now: datetime) -> None:
+    """Jobs that were done, and whose images are gone, wait again; the next attempt asks for what is missing."""
+    values = {"state": State.PENDING, "failures": 0, "unknowns": 0, "available_at": now, "finished_at": None}
+    for part in _parts(job_ids):
+        tx.execute(update(jobs).where(jobs.c.id.in_(part), jobs.c.state == State.SUCCEEDED).values(values))
+
+
+def _parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (ids[start : start + _ROWS_AT_ONCE] for start in range(0, len(ids), _ROWS_AT_ONCE))
