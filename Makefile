@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TESTS ?= tests
 KILLS ?= 200
 
-.PHONY: demo test torture check clean
+.PHONY: demo test torture faults check clean
 
 # The bundled manifest on the built-in sandbox: no key, no cost.
 demo: $(VENV)/.base
@@ -19,6 +19,10 @@ test: $(VENV)/.test
 # Two workers killed KILLS times, then the balance of images and money; DATABASE=postgresql://... for another ledger.
 torture: $(VENV)/.test
 	cd tests && ../$(BIN)/python -m torture.torture $(KILLS) $(DATABASE)
+
+# Every fault of the table put to the program; prints what became of each and writes it to docs/faults.md.
+faults: $(VENV)/.test
+	cd tests && ../$(BIN)/python -m faults.page ../docs/faults.md
 
 # Linters, types and the layer law.
 check: $(VENV)/.check

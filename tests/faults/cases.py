@@ -1,0 +1,16 @@
+"""The table of all cases, in the order of the page."""
+
+from .case import Case
+from .pools import POOLS
+from .replies import REPLIES
+from .speed import SPEED
+from .statuses import STATUSES
+from .transport import TRANSPORT
+
+CASES: dict[str, tuple[Case, ...]] = {
+    "Statuses": STATUSES,
+    "Speed": SPEED,
+    "Connections": TRANSPORT,
+    "Replies with status 200": REPLIES,
+    "One fault and the other jobs": POOLS,
+}
