@@ -1,5 +1,6 @@
 """What the server of these cases can do beyond the scripted server: proxies' pages, waits that it insists on, redirects."""
 
+import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -92,6 +93,16 @@ def together(arrived: int, then: Behaviour) -> Behaviour:
 
     async def answer(server: ScriptedServer, request: web.Request, seen: Seen) -> web.StreamResponse:
         await server.arrived(arrived)
+        return await then.answer(server, request, seen)
+
+    return Behaviour(answer)
+
+
+def late(after_s: float, then: Behaviour) -> Behaviour:
+    """Answers like another behaviour, but takes its time, so that whoever would come beside comes meanwhile."""
+
+    async def answer(server: ScriptedServer, request: web.Request, seen: Seen) -> web.StreamResponse:
+        await asyncio.sleep(after_s)
         return await then.answer(server, request, seen)
 
     return Behaviour(answer)

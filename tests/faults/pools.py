@@ -2,7 +2,7 @@
 
 from scripted_server import error
 
-from .behaviours import by_model, good, insist, together
+from .behaviours import by_model, good, insist, late, together
 from .case import NO_FAILURE_ALLOWED, ONE_AT_A_TIME, PAID, PROMPT, Became, Case, rows
 
 _BAD = "invalid_request_error"
@@ -19,7 +19,7 @@ _SPEED = error(429, "rate_limit_exceeded", "Rate limit reached.", headers={"retr
 POOLS = (
     Case(
         "500 for five jobs in a row and for two probes",
-        [*[together(5, error(500, "server_error", headers=_LATER))] * 5, error(500), error(500), good()],
+        [*[together(5, error(500, "server_error", headers=_LATER))] * 5, *[late(0.2, error(500))] * 2, late(0.2, good())],
         Became("unavailable ×7, succeeded ×5", "5 succeeded", requests=12, known=5 * PAID),
         then=together(12, good()),
         manifest=rows(5),
