@@ -48,6 +48,7 @@ class Case:
     says: str = ""  # a part of what stands on stderr
     message: str = ""  # a part of what the ledger keeps of the first attempt's error
     note: str = ""  # a part of what the ledger notes of a success
+    kept: int = 0  # replies that could not be understood and lie on disk, where their attempts' errors say
     asks: tuple[int, ...] = ()  # how many images each request asks for
     crowd: tuple[int, ...] = ()  # how many requests were open when each came, itself included
 

@@ -14,18 +14,19 @@ _TWO = f"custom_id,prompt,n\nkettle,{PROMPT},2\n"
 _PNG = base64.b64encode(png()).decode()
 
 REPLIES = (
-    Case("cut JSON", [cut_json()], _NOT_TOLD, message="not the JSON of the Images API"),
-    Case("deeply nested JSON", [reply(200, "[" * 200_000)], _NOT_TOLD),
-    Case("JSON of another kind", [reply(200, '{"data": "kettle"}')], _NOT_TOLD),
-    Case("an empty body", [reply(200, "")], _NOT_TOLD),
-    Case("an HTML page", [html()], _NOT_TOLD),
-    Case("bad base64", [bad_base64()], _TOLD, message="broken base64"),
-    Case("not an image", [not_an_image()], _TOLD),
+    Case("cut JSON", [cut_json()], _NOT_TOLD, message="not the JSON of the Images API", kept=1),
+    Case("deeply nested JSON", [reply(200, '{"usage": ' + "[" * 200_000)], _NOT_TOLD, kept=1),
+    Case("JSON of another kind", [reply(200, '{"data": "kettle"}')], _NOT_TOLD, kept=1),
+    Case("an empty body", [reply(200, "")], _NOT_TOLD, kept=1),
+    Case("an HTML page", [html()], _NOT_TOLD, kept=1),
+    Case("bad base64", [bad_base64()], _TOLD, message="broken base64", kept=1),
+    Case("not an image", [not_an_image()], _TOLD, kept=1),
     Case("an empty list", [empty_list()], _TOLD, message="0 of 1 images came"),
     Case(
         "a broken image at each of five tries",
         [bad_base64()] * 5,
         Became("invalid_reply ×5", "failed", "1", requests=5, known=5 * PAID),
+        kept=5,
     ),
     Case(
         "a link in place of the image",
@@ -34,7 +35,7 @@ REPLIES = (
         says="b64_json",
     ),
     Case("one image where two were asked for", [images(1)], _TOLD, manifest=_TWO, asks=(2, 1), message="1 of 2 images came"),
-    Case("one image and a broken one", [entries(_PNG, "iVBORw0KG*")], _TOLD, manifest=_TWO, asks=(2, 1)),
+    Case("one image and a broken one", [entries(_PNG, "iVBORw0KG*")], _TOLD, manifest=_TWO, asks=(2, 1), kept=1),
     Case("no usage", [good(usage=None)], _GUESSED),
     Case("usage that is nonsense", [good(usage={"output_tokens": -1, "input_tokens": "ten"})], _GUESSED),
     Case("another size than asked", [good(size=(8, 8))], Became("succeeded", requests=1), note="8x8"),

@@ -34,6 +34,8 @@ class Trial:
     attempts: Sequence[dict[str, Any]]
     jobs: Sequence[dict[str, Any]]
     said: str
+    kept: int  # files that an attempt's error names and that their owner alone can read
+    left: Sequence[str]  # other files of answers on their way
     asks: tuple[int, ...]
     crowd: tuple[int, ...]
     strayed: int  # requests that another host saw
@@ -91,6 +93,7 @@ def _environment(case: Case, server: FaultServer) -> dict[str, str]:
 def _seen(runs: Sequence[tuple[int, str]], folder: Path, server: FaultServer, strayed: int) -> Trial:
     attempts = _rows(folder, "SELECT * FROM attempts ORDER BY finished_at, job_id, number")
     jobs = _rows(folder, "SELECT * FROM jobs ORDER BY id")
+    kept, left = _on_the_way(folder, [attempt["error_message"] or "" for attempt in attempts])
     became = Became(
         outcomes=_in_a_row([attempt["outcome"] for attempt in attempts]),
         jobs=_states([job["state"] for job in jobs]),
@@ -105,11 +108,19 @@ def _seen(runs: Sequence[tuple[int, str]], folder: Path, server: FaultServer, st
         attempts=attempts,
         jobs=jobs,
         said="".join(words for _, words in runs),
+        kept=kept,
+        left=left,
         asks=tuple(seen.json.get("n", 1) for seen in server.seen if seen.body is not None),
         crowd=tuple(server.crowd),
         strayed=strayed,
         authorized=all(seen.headers.get("Authorization") == f"Bearer {_KEY}" for seen in server.seen),
     )
+
+
+def _on_the_way(folder: Path, errors: Sequence[str]) -> tuple[int, list[str]]:
+    files = [path for path in (folder / ".images.answers").rglob("*") if path.is_file() and path.name != "lock"]
+    kept = [path for path in files if any(error.endswith(str(path)) for error in errors) and path.stat().st_mode & 0o77 == 0]
+    return len(kept), [path.name for path in files if path not in kept]
 
 
 def _rows(folder: Path, query: str) -> list[dict[str, Any]]:
@@ -142,6 +153,8 @@ def disagreements(case: Case, trial: Trial) -> list[str]:
         f"{case.says!r} was not said": case.says in trial.said,
         f"{case.message!r} is not the first error, {errors[:1]}": case.message in errors[0],
         f"{case.note!r} was not noted": any(case.note in note for note in notes),
+        f"{trial.kept} replies were kept, not {case.kept}": trial.kept == case.kept,
+        f"left on the desk: {trial.left}": not trial.left,
         f"images asked for: {trial.asks}, not {case.asks}": case.asks in ((), trial.asks),
         f"open at each arrival: {trial.crowd}, not {case.crowd}": case.crowd in ((), trial.crowd),
         "another host was asked": trial.strayed == 0,
