@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from crash_points import RECOVERING, WORKING
 from scripted_server import USAGE_MICROS, ScriptedServer, error, png
 from worker_bench import BOUND_S, Bench, Watcher, until
 
@@ -27,9 +28,9 @@ TESTS = Path(__file__).resolve().parent.parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS), str(TESTS / "worker")])}
 
 
-def killed_at(bench, batch, point):
-    """Run a worker until it is killed; returns the images that its server made."""
-    command = [sys.executable, str(TESTS / "worker/dying_worker.py"), str(bench.folder), batch.name, point]
+def killed_at(bench, batch, point, *, nth=1):
+    """Run a worker until it is killed; returns the images that its server and those before it made."""
+    command = [sys.executable, str(TESTS / "worker/dying_worker.py"), str(bench.folder), batch.name, point, str(nth)]
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=30)
     assert done.returncode == -signal.SIGKILL, done.stderr
     return [path.read_bytes() for path in (bench.folder / "made").iterdir()]
@@ -38,19 +39,26 @@ def killed_at(bench, batch, point):
 # point -> how the first attempt ends, its cost, requests of the next run, unknown attempts
 PAID, FREE = USAGE_MICROS, 0
 DEATHS = {
+    "claimed, nothing begun": ("lost", FREE, 1),
     "claimed, not sent": ("lost", FREE, 1),
+    "marked as sent, no byte gone": ("unknown", None, 1),
     "sent, not answered": ("unknown", None, 1),
     "answered, nothing on disk": ("unknown", None, 1),
+    "the record written, without its name": ("unknown", None, 1),
     "the record on disk, no image": ("unknown", PAID, 1),
     "one of two images on disk": ("unknown", PAID, 1),
+    "all on disk, its names not safe": ("succeeded", PAID, 0),
     "kept, not placed": ("succeeded", PAID, 0),
+    "one of two images placed": ("succeeded", PAID, 0),
+    "all placed, the names not safe": ("succeeded", PAID, 0),
     "placed, ledger not written": ("succeeded", PAID, 0),
     "ledger written in part": ("succeeded", PAID, 0),
     "ledger committed, record still there": ("succeeded", PAID, 0),
+    "the record half discarded": ("succeeded", PAID, 0),
 }
 
 
-@pytest.mark.parametrize("point", DEATHS)
+@pytest.mark.parametrize("point", WORKING)
 def test_a_worker_that_is_killed_loses_and_rebuys_nothing(bench, point):
     """On the same machine the next run takes over at once; what had reached the disk whole is never asked for again."""
     outcome, cost, requests = DEATHS[point]
@@ -71,10 +79,25 @@ def test_a_worker_that_is_killed_loses_and_rebuys_nothing(bench, point):
     assert result.halted is None
 
 
+@pytest.mark.parametrize("point", RECOVERING)
+def test_a_worker_that_dies_over_what_another_one_left_loses_nothing_either(bench, point):
+    """What was paid for before the first death is there after the second one, and only what was lost is asked for again."""
+    given_up = point == "a claim of the dead given up"
+    batch = bench.submit(["bear,a bear,2"], columns="custom_id,prompt,n")
+    made = killed_at(bench, batch, "sent, not answered" if given_up else "kept, not placed")
+    assert killed_at(bench, batch, point) == made
+    _, server = bench.work(batch)
+    job = bench.job(batch, "bear")
+    assert len(server.seen) == given_up
+    assert job.outcomes == (["unknown", "succeeded"] if given_up else ["succeeded"])
+    assert set(bench.images().values()) == set(server.made if given_up else made)
+    assert bench.desks() == []
+
+
 def test_only_the_last_answer_is_under_way_when_a_worker_dies(bench):
     """Of four jobs one was done and one in hand: the next run asks for the other two."""
     batch = bench.submit([f"job-{n},picture {n}" for n in range(4)])
-    made = killed_at(bench, batch, "second answer, ledger not written")
+    made = killed_at(bench, batch, "placed, ledger not written", nth=2)
     assert len(made) == 2
     _, server = bench.work(batch)
     assert set(server.prompts) == {"picture 2", "picture 3"}
