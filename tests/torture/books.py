@@ -1,0 +1,89 @@
+"""The two books that are compared: the ledger, read past the program, and the server's own log of what it billed."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """As it stands in the ledger. `cost` is None where it is not known, `images` how many artifacts came of it."""
+
+    job_id: int
+    worker: str
+    outcome: str | None
+    error_code: str | None
+    cost: int | None
+    at_most: int
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request as the server saw it. `images` were made and billed, `delivered` are those it sent whole."""
+
+    label: str
+    prompt: str
+    fate: str
+    cost: int
+    images: int
+    delivered: int
+
+    @property
+    def billed(self) -> bool:
+        """Whether any image was made."""
+        return self.images > 0
+
+
+class Ledger:
+    """Reads only."""
+
+    def __init__(self, url: str) -> None:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        self._engine = create_engine(parsed)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+    def jobs(self, state: str = "%") -> int:
+        """How many there are."""
+        (row,) = self._ask("SELECT count(*) AS n FROM jobs WHERE state LIKE :state", state=state)
+        return int(row.n)
+
+    def attempts(self) -> dict[str, Attempt]:
+        """Every attempt by the label that went with its request."""
+        rows = self._ask(
+            "SELECT a.job_id, a.number, a.worker, a.outcome, a.error_code, a.cost_micros, a.reserved_micros,"
+            " (SELECT count(*) FROM artifacts f WHERE f.job_id = a.job_id AND f.attempt = a.number) AS images FROM attempts a"
+        )
+        return {f"batchgen-{row[0]}-{row[1]}": Attempt(row[0], *row[2:]) for row in rows}
+
+    def images(self) -> dict[str, int]:
+        """How many images each job has, by custom_id."""
+        rows = self._ask(
+            "SELECT j.custom_id, (SELECT count(*) FROM artifacts f WHERE f.job_id = j.id AND f.replaced_at IS NULL) FROM jobs j"
+        )
+        return {row[0]: row[1] for row in rows}
+
+    def _ask(self, query: str, **values: Any) -> list[Any]:
+        with self._engine.connect() as connection:
+            return list(connection.execute(text(query), values).all())
+
+
+def log_of(path: Path) -> list[Asked]:
+    """What the server wrote down, in its order."""
+    return [_asked(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def _asked(line: dict[str, Any]) -> Asked:
+    fate = line["outcome"] if line["status"] in (None, 200) else str(line["status"])
+    made = line["n"] - (fate == "fewer") if line["billed"] else 0
+    delivered = made if fate in ("succeeded", "fewer") else 0
+    return Asked(line["client_request_id"], line["prompt"], fate, line["cost_micros"], made, delivered)
