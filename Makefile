@@ -4,7 +4,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TESTS ?= tests
-KILLS ?= 200
 
 .PHONY: demo test torture faults check clean
 
@@ -16,9 +15,9 @@ demo: $(VENV)/.base
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2 $(TESTS)
 
-# Two workers killed KILLS times, then the balance of images and money; DATABASE=postgresql://... for another ledger.
+# 200 kills on SQLite and 50 on PostgreSQL, then the balance of images and money; KILLS=20, DATABASE=postgresql://... for others.
 torture: $(VENV)/.test
-	cd tests && ../$(BIN)/python -m torture.torture $(KILLS) $(DATABASE)
+	cd tests && ../$(BIN)/python -m torture.torture $(if $(KILLS),--kills $(KILLS)) $(if $(DATABASE),--database '$(DATABASE)')
 
 # Every fault of the table put to the program; prints what became of each and writes it to docs/faults.md.
 faults: $(VENV)/.test

@@ -90,6 +90,10 @@ def _wrapped(function: Callable[..., Any], point: Point, passes: _Passes) -> Cal
 
 
 def _is_record(path: Path, *_: Any) -> bool:
+    return path.suffix == ".json"
+
+
+def _becomes_a_record(path: Path, *_: Any) -> bool:
     return path.name.endswith(".json.part")
 
 
@@ -120,8 +124,8 @@ WORKING = {
     "marked as sent, no byte gone": Point(Attempt, "_mark_sent", after=True),
     "sent, not answered": Point(http._Sending, "parts", after=True),
     "answered, nothing on disk": Point(Desk, "keep"),
-    "the record written, without its name": Point(files, "write_durably", after=True, where=_is_record),
-    "the record on disk, no image": Point(files, "write_whole", after=True),
+    "the record written, without its name": Point(files, "write_durably", after=True, where=_becomes_a_record),
+    "the record on disk, no image": Point(files, "write_whole", after=True, where=_is_record),
     "one of two images on disk": Point(files, "write_durably", where=_is_second_part),
     "all on disk, its names not safe": Point(files, "sync_folder", where=_is_desk),
     "kept, not placed": Point(Desk, "place"),
@@ -130,7 +134,7 @@ WORKING = {
     "placed, ledger not written": Point(closing, "finish", where=_brings_images),
     "ledger written in part": Point(closing, "_add_artifacts", after=True),
     "ledger committed, record still there": Point(Desk, "discard"),
-    "the record half discarded": Point(Path, "unlink", where=lambda path: path.suffix == ".json"),
+    "the record half discarded": Point(Path, "unlink", where=_is_record),
 }
 
 # A worker whose leases are renewed.

@@ -14,16 +14,22 @@ _MAY_BE_REPEATED = frozenset({"unknown", "superseded", "invalid_reply"})
 _MAY_BE_UNKNOWN = frozenset({"worker_died", "lost_answer"})
 # What the server does to an answer, so that nobody can know what became of it.
 _LOST_ON_THE_WAY = frozenset({"cut", "reset", "504"})
+# Beside the images: the lock of all workers, and replies that nobody could read.
+_MAY_STAY = frozenset({"lock", "unread"})
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """`wanted` is how many images each row asks for, `in_flight` how many requests a worker has out at most."""
+    """`wanted` is how many images each row asks for, `in_flight` how many requests a worker has out at most.
+
+    `safe` are the labels of answers that were seen whole on disk.
+    """
 
     attempts: dict[str, Attempt]
     log: list[Asked]
     wanted: dict[str, int]
     images: dict[str, int]
+    safe: set[str]
     in_flight: int
 
     @property
@@ -52,6 +58,7 @@ class Balance:
                 yield f"{label} {words}: {attempt}, {asked.get(label)}"
         if not 0 <= self.billed_micros - self.known_micros <= self.at_most_micros:
             yield "what was billed and is not known is more than the unknown attempts explain"
+        yield from (f"{label} was whole on disk and is lost" for label in self.safe if not self.attempts[label].images)
         yield from self._bought_twice()
         yield from self._lost_by_one_death()
         yield from (
@@ -106,5 +113,5 @@ def _wrongly_unknown(attempt: Attempt, asked: Asked | None, billed: int) -> str:
 def left_behind(root: Path) -> Iterator[str]:
     """Files beside or below the images that should have gone: records, parts, folders of dead workers."""
     beside = root.parent / f".{root.name}.answers"
-    yield from (f"{path} was left" for path in beside.rglob("*") if path.name != "lock" or path.parent != beside)
+    yield from (f"{path} was left" for path in beside.iterdir() if path.name not in _MAY_STAY)
     yield from (f"{path} was left" for path in root.rglob("*") if path.is_file() and path.suffix != ".png")

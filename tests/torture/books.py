@@ -1,4 +1,4 @@
-"""The two books that are compared: the ledger, read past the program, and the server's own log of what it billed."""
+"""The books that are compared: the ledger, read past the program, the server's log of what it billed, and what was on disk."""
 
 import json
 from dataclasses import dataclass
@@ -87,3 +87,29 @@ def _asked(line: dict[str, Any]) -> Asked:
     made = line["n"] - (fate == "fewer") if line["billed"] else 0
     delivered = made if fate in ("succeeded", "fewer") else 0
     return Asked(line["client_request_id"], line["prompt"], fate, line["cost_micros"], made, delivered)
+
+
+def safe_answers(root: Path) -> set[str]:
+    """The labels of answers that are whole on disk and that the ledger may not know yet; one on its way may be missed."""
+    desks = root.parent / f".{root.name}.answers"
+    return {label for record in desks.glob("*/*.json") if (label := _safe(record, root))}
+
+
+def _safe(record: Path, root: Path) -> str | None:
+    try:
+        told = json.loads(record.read_bytes())
+    except FileNotFoundError:
+        return None  # settled in this moment
+    name = f"{told['job_id']}-{told['attempt']}"
+    places = [
+        (record.with_name(f"{name}-{image['ordinal']}.part"), root / image["path"], image["bytes"]) for image in told["images"]
+    ]
+    whole = all(size in (_size(part), _size(placed)) for part, placed, size in places)
+    return f"batchgen-{name}" if whole else None
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return -1

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from crash_points import COMMANDING, RECOVERING
 
-from .books import Ledger
+from .books import Ledger, safe_answers
 
 ANY_MOMENT = "any moment"
 IN_FLIGHT = 3
@@ -49,7 +49,10 @@ def turns(moments: int, points: Sequence[str], count: int, chance: random.Random
 
 @dataclass
 class Torture:
-    """One folder, one ledger, one server; `broken` are promises that were seen not to hold on the way."""
+    """One folder, one ledger, one server; `broken` are promises that were seen not to hold on the way.
+
+    `safe` are the attempts whose answers were seen whole on disk, by their labels.
+    """
 
     folder: Path
     database: str
@@ -58,6 +61,7 @@ class Torture:
     rows: int = 0
     kills: Counter[str] = field(default_factory=Counter)
     broken: list[str] = field(default_factory=list)
+    safe: set[str] = field(default_factory=set)
     _workers: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -194,6 +198,7 @@ class Torture:
             worker.wait()
             self.broken.append("a worker did not end")
             return 0
+        self.safe |= safe_answers(self.folder / "images")
         if code not in (*_ORDINARY_ENDS, -signal.SIGKILL):
             self.broken.append(f"a worker ended with {code}")
         return code

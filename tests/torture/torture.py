@@ -61,7 +61,7 @@ def torture(moments: int, points: Sequence[str], count: int = 0, *, database: st
 def _balanced(tortured: Torture, points: Sequence[str]) -> list[str]:
     """Print the figures; returns what does not hold."""
     ledger, log = tortured.ledger, log_of(tortured.folder / "log.jsonl")
-    balance = Balance(ledger.attempts(), log, tortured.wanted(), ledger.images(), IN_FLIGHT)
+    balance = Balance(ledger.attempts(), log, tortured.wanted(), ledger.images(), tortured.safe, IN_FLIGHT)
     root = tortured.folder / "images"
     verified = tortured.run("verify", "m")
     said = verified.stdout.strip().splitlines()[-1]
@@ -86,6 +86,7 @@ def _show(kills: Counter[str], balance: Balance, on_disk: int) -> None:
     print(f"{kills.total()} kills, {len(balance.wanted)} jobs, {len(balance.log)} requests; attempts: {dict(outcomes)}")
     made, known = sum(asked.images for asked in balance.log), sum(a.images for a in balance.attempts.values())
     print(f"images: {made} billed by the server, {known} in the ledger, {on_disk} on disk")
+    print(f"answers that were whole on disk when a process died: {len(balance.safe)}")
     missing = balance.billed_micros - balance.known_micros
     print(
         f"money: ${balance.billed_micros / 1e6:.6f} billed, ${balance.known_micros / 1e6:.6f} known; "
