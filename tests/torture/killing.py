@@ -99,7 +99,7 @@ class Torture:
         while self._workers:
             self._kill_one(self._workers.pop())
         for _ in range(10):
-            if self.run("resume", "m", "--concurrency", "16").returncode == 0:
+            if self.run("resume", "m", "--unknown", "--concurrency", "16").returncode == 0:
                 return
 
     def close(self) -> None:
@@ -147,7 +147,7 @@ class Torture:
         self.run("submit", "m.csv").check_returncode()
 
     def _kill_resume(self, point: str) -> None:
-        self._dies(point, 1, "resume", "m")
+        self._dies(point, 1, "resume", "m", "--unknown")
 
     def _kill_export(self, point: str) -> None:
         """The file that was there is as it was."""
@@ -181,7 +181,7 @@ class Torture:
             self._workers.append(self._start("batchgen", "-q", "--database", self.database, *self._work()))
 
     def _work(self) -> list[str]:
-        scope = self.chance.choice([["run", "--batch", "m"], ["resume", "m"]])
+        scope = self.chance.choice([["run", "--batch", "m"], ["resume", "m", "--unknown"]])
         return [*scope, "--concurrency", str(IN_FLIGHT)]
 
     def _start(self, *module: str) -> "subprocess.Popen[bytes]":
