@@ -22,7 +22,7 @@ _ROWS_AT_ONCE, _FEW_ROWS = 100, 40
 # Moments between two kills, in seconds: from "hardly begun" to "deep in the work".
 _SHORTEST_S, _LONGEST_S = 0.3, 1.3
 # How often a point is passed before it kills, at most; where less often, one worker does not pass it that often for sure.
-_DEEPEST = 6
+_DEEPEST = 5
 _DEPTHS = {
     "one of two images on disk": 3,
     "one of two images placed": 3,

@@ -99,9 +99,12 @@ def _server(folder: Path) -> Iterator[dict[str, str]]:
     """A sandbox in a process of its own; yields the environment that leads to it."""
     environment = {name: text for name, text in os.environ.items() if not name.startswith(("BATCHGEN_", "OPENAI_"))}
     environment["PYTHONPATH"] = os.pathsep.join([str(_TESTS.parent), str(_TESTS)])
-    command = [sys.executable, "-m", "batchgen", "-q", "sandbox", "--port", "0", "--latency", "0.3", "--log", "log.jsonl"]
+    command = [sys.executable, "-m", "batchgen", "-q", "sandbox", "--port", "0", "--latency", "0.15", "--log", "log.jsonl"]
     command += ["--faults", _FAULTS]
-    with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as server:
+    with (
+        (folder / "server.txt").open("wb") as said,
+        subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=said, text=True) as server,
+    ):
         assert server.stdout is not None
         try:
             yield environment | {
