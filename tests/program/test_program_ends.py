@@ -6,11 +6,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from .conftest import KEY, Program, Server, clean_environment, prompts
+from .conftest import Program, Server, clean_environment, prompts
 
 _HEAVY = ("sqlalchemy", "aiohttp", "alembic", "PIL", "rich", "asyncio_throttle", "psycopg", "dotenv")
 
@@ -221,35 +220,6 @@ def test_a_hangup_under_nohup_stops_nothing(serve: Callable[..., Server], client
     process.communicate(timeout=60)
     assert process.returncode == 0
     assert len(server.requests()) == 30
-
-
-def test_the_key_is_written_nowhere(serve: Callable[..., Server], client: Callable[[Server], Program], tmp_path: Path) -> None:
-    """No command prints the key and no file holds it, at debug level, in success and in failure."""
-    server = serve("--faults", "401=0.2")
-    program = client(server)
-    program.write(".env", f"OPENAI_API_KEY={KEY}\n")
-    program.write("signs.csv", prompts(12))
-    said = []
-    for arguments in (("run", "signs.csv"), ("resume",), ("status",), ("config",), ("show", "signs", "row-1"), ("costs",)):
-        done = subprocess.run(
-            [sys.executable, "-m", "batchgen", "-v", *arguments],
-            cwd=tmp_path,
-            env=program.environment,
-            capture_output=True,
-            check=False,
-        )
-        said.append(done.stdout + done.stderr)
-    program.run("export", "signs", "--format", "csv", "--to", "out.csv")
-    written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.name != ".env"]
-    assert len(written) >= 3
-    assert [text for text in said + written if KEY.encode() in text] == []
-
-
-def test_the_database_is_its_owners_alone(program: Program) -> None:
-    """Prompts and prices are readable by their owner only."""
-    program.write("signs.csv", prompts(1))
-    program.run("submit", "signs.csv")
-    assert (program.folder / "batchgen.db").stat().st_mode & 0o077 == 0
 
 
 def test_a_database_of_a_newer_program_is_refused(program: Program) -> None:
