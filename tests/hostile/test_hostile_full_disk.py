@@ -1,0 +1,157 @@
+"""Real full disks: a small file system, and the system's own limit on files. Nothing is bought twice and the money is right."""
+
+import os
+import resource
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from PIL import Image
+from scripted_server import USAGE_MICROS, Behaviour, ScriptedServer, Seen, hang, image_body
+
+from .conftest import Program, Stage, prompts
+
+_MEGA = 1_000_000
+_DISK_MEGABYTES = 24
+_ROWS = 24
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of a few megabytes; where none may be mounted the test is skipped."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={_DISK_MEGABYTES}m", "tmpfs", str(place)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as error:
+        pytest.skip(f"nothing can be mounted: {error}")
+    if done.returncode:
+        pytest.skip(f"nothing can be mounted: {done.stderr.strip()}")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def _fill(place: Path) -> Path:
+    """Take all the room that is left; deleting the file gives it back."""
+    ballast = place / "ballast"
+    with ballast.open("ab", buffering=0) as file:
+        for size in (_MEGA, 4096, 1):
+            with suppress(OSError):
+                while True:
+                    file.write(bytes(size))
+    return ballast
+
+
+def _large_images() -> Behaviour:
+    """An image of a megabyte that cannot be packed; the server counts what it made."""
+
+    async def answer(server: ScriptedServer, _request: web.Request, _seen: Seen) -> web.StreamResponse:
+        buffer = BytesIO()
+        Image.frombytes("RGB", (640, 520), os.urandom(640 * 520 * 3)).save(buffer, "PNG", compress_level=0)
+        server.made.append(buffer.getvalue())
+        return web.Response(body=image_body([buffer.getvalue()]), content_type="application/json")
+
+    return Behaviour(answer)
+
+
+def _balance(folder: Path, server: Stage) -> tuple[int, int]:
+    """What the server billed, and what the ledger knows of it; no attempt may be unknown."""
+    with closing(sqlite3.connect(folder / "batchgen.db")) as ledger:
+        query = "SELECT coalesce(sum(cost_micros), 0), sum(outcome = 'unknown') FROM attempts"
+        known, unknown = ledger.execute(query).fetchone()
+    assert unknown == 0
+    return len(server.server.made) * USAGE_MICROS, known
+
+
+def _halts_and_finishes_with_room(
+    program: Program, server: Stage, *, make_room: Callable[[], None], **limits: Callable[[], None]
+) -> None:
+    """The halt says in one line what to do, fails no job, and with room again everything is made."""
+    done = program.run("-q", "run", "signs.csv", "--concurrency", "3", code=3, **limits)
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "make room" in done.stderr or "mend that" in done.stderr
+    halted = program.json("status", "signs")["jobs"]
+    assert (halted["running"], halted["failed"]) == (0, 0)
+    assert halted["pending"] > 0
+    billed, known = _balance(program.folder, server)
+    assert billed == known > 0
+    make_room()
+    program.run("-q", "run", "signs.csv")
+    assert program.json("status", "signs")["jobs"]["succeeded"] == _ROWS
+    billed, known = _balance(program.folder, server)
+    assert billed == known
+    program.run("verify")
+
+
+def test_a_full_disk_halts_the_run_and_with_room_it_goes_on(stage: Callable[..., Stage], tmp_path: Path, disk: Path) -> None:
+    """The images' disk runs full: exit 3, jobs pending, every cost known; with room again all are made."""
+    server = stage(then=_large_images())
+    program = server.client(tmp_path, BATCHGEN_STORAGE__ROOT=str(disk / "images"))
+    program.write("signs.csv", prompts(_ROWS))
+    ballast = disk / "ballast"
+    ballast.write_bytes(bytes((_DISK_MEGABYTES - 18) * 2**20))
+
+    def make_room() -> None:
+        ballast.unlink()
+        subprocess.run(["mount", "-o", f"remount,size={4 * _DISK_MEGABYTES}m", str(disk)], check=True)
+
+    _halts_and_finishes_with_room(program, server, make_room=make_room)
+
+
+def test_a_disk_that_is_full_already_costs_nothing(stage: Callable[..., Stage], tmp_path: Path, disk: Path) -> None:
+    """A run that has no room for an image from its start asks for none."""
+    server = stage()
+    program = server.client(tmp_path, BATCHGEN_STORAGE__ROOT=str(disk / "images"))
+    program.write("signs.csv", prompts(3))
+    _fill(disk)
+    assert "full" in program.run("-q", "run", "signs.csv", code=3).stderr
+    assert server.server.seen == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a limit of POSIX")
+def test_a_limit_on_the_size_of_files_halts_the_run(stage: Callable[..., Stage], tmp_path: Path) -> None:
+    """Where the system refuses a file of that size the run halts; without the limit everything is made."""
+    server = stage(then=_large_images())
+    program = server.client(tmp_path)
+    program.write("signs.csv", prompts(_ROWS))
+    program.run("submit", "signs.csv")
+
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (700_000, resource.RLIM_INFINITY))
+
+    _halts_and_finishes_with_room(program, server, make_room=lambda: None, preexec_fn=limited)
+
+
+def test_a_run_waits_for_room_for_its_ledger(stage: Callable[..., Stage], tmp_path: Path, disk: Path) -> None:
+    """The ledger's disk is full when the answers come: the run waits and says so, drops none of them, and goes on with room."""
+    server = stage(hang(), hang(), hang())
+    program = server.client(tmp_path, BATCHGEN_DATABASE__URL=f"sqlite:///{disk / 'batchgen.db'}")
+    program.write("signs.csv", prompts(_ROWS))
+    process = program.start("run", "signs.csv", "--concurrency", "3")
+    server.arrived(3)
+    ballast = _fill(disk)
+    server.release()
+    assert process.stderr is not None
+    said = []
+    for line in process.stderr:
+        said.append(line)
+        if "waiting for it" in line:
+            break
+    ballast.unlink()
+    said.append(process.communicate(timeout=100)[1])
+    assert process.returncode == 0, said
+    assert "can be used again" in said[-1]
+    shutil.copy(disk / "batchgen.db", tmp_path)
+    assert program.json("status", "signs")["jobs"]["succeeded"] == _ROWS
+    assert len(server.server.made) == _ROWS
+    billed, known = _balance(tmp_path, server)
+    assert billed == known
