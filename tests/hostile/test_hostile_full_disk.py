@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from scripted_server import USAGE_MICROS, Behaviour, ScriptedServer, Seen, hang,
 from .conftest import Program, Stage, prompts
 
 _MEGA = 1_000_000
-_DISK_MEGABYTES = 24
+_DISK_MEGABYTES = 64
 _ROWS = 24
 
 
@@ -63,48 +64,79 @@ def _large_images() -> Behaviour:
     return Behaviour(answer)
 
 
-def _balance(folder: Path, server: Stage) -> tuple[int, int]:
-    """What the server billed, and what the ledger knows of it; no attempt may be unknown."""
+@dataclass(frozen=True, slots=True)
+class _Books:
+    """What the server billed, what the ledger knows of it, and how many answers found no room."""
+
+    billed: int
+    known: int
+    lost: int
+
+
+def _books(folder: Path, server: Stage) -> _Books:
+    """No attempt may be unknown: every answer came whole."""
     with closing(sqlite3.connect(folder / "batchgen.db")) as ledger:
-        query = "SELECT coalesce(sum(cost_micros), 0), sum(outcome = 'unknown') FROM attempts"
-        known, unknown = ledger.execute(query).fetchone()
+        query = "SELECT sum(cost_micros), sum(outcome = 'unknown'), sum(outcome = 'storage_failed') FROM attempts"
+        known, unknown, lost = ledger.execute(query).fetchone()
     assert unknown == 0
-    return len(server.server.made) * USAGE_MICROS, known
+    return _Books(len(server.server.made) * USAGE_MICROS, known, lost)
 
 
-def _halts_and_finishes_with_room(
-    program: Program, server: Stage, *, make_room: Callable[[], None], **limits: Callable[[], None]
-) -> None:
-    """The halt says in one line what to do, fails no job, and with room again everything is made."""
-    done = program.run("-q", "run", "signs.csv", "--concurrency", "3", code=3, **limits)
-    assert len(done.stderr.strip().splitlines()) == 1
-    assert "make room" in done.stderr or "mend that" in done.stderr
-    halted = program.json("status", "signs")["jobs"]
-    assert (halted["running"], halted["failed"]) == (0, 0)
-    assert halted["pending"] > 0
-    billed, known = _balance(program.folder, server)
-    assert billed == known > 0
-    make_room()
+def _is_halted(program: Program, server: Stage, code: int, said: str) -> _Books:
+    """A halt says in one line what to do, fails no job and leaves none running, and knows every cost."""
+    assert code == 3
+    assert len(said.strip().splitlines()) == 1
+    assert "make room" in said or "mend that" in said
+    jobs = program.json("status", "signs")["jobs"]
+    assert (jobs["running"], jobs["failed"]) == (0, 0)
+    assert jobs["pending"] > 0
+    books = _books(program.folder, server)
+    assert books.billed == books.known
+    return books
+
+
+def _is_finished_with_room(program: Program, server: Stage, halted: _Books) -> None:
+    """Everything is made; what was stored is not bought again, and what was lost is bought once more."""
     program.run("-q", "run", "signs.csv")
     assert program.json("status", "signs")["jobs"]["succeeded"] == _ROWS
-    billed, known = _balance(program.folder, server)
-    assert billed == known
-    program.run("verify")
+    books = _books(program.folder, server)
+    assert books == _Books((_ROWS + halted.lost) * USAGE_MICROS, books.billed, halted.lost)
+    assert program.json("verify") == {"sound": _ROWS, "wrong": [], "unknown": []}
 
 
-def test_a_full_disk_halts_the_run_and_with_room_it_goes_on(stage: Callable[..., Stage], tmp_path: Path, disk: Path) -> None:
-    """The images' disk runs full: exit 3, jobs pending, every cost known; with room again all are made."""
+def test_a_disk_that_runs_full_halts_the_run_before_an_image_is_lost(
+    stage: Callable[..., Stage], tmp_path: Path, disk: Path
+) -> None:
+    """The run stops asking while what is out still finds room: exit 3, nothing lost; with room again all are made once."""
     server = stage(then=_large_images())
     program = server.client(tmp_path, BATCHGEN_STORAGE__ROOT=str(disk / "images"))
     program.write("signs.csv", prompts(_ROWS))
     ballast = disk / "ballast"
-    ballast.write_bytes(bytes((_DISK_MEGABYTES - 18) * 2**20))
+    ballast.write_bytes(bytes((_DISK_MEGABYTES - 36) * 2**20))
+    done = program.run("-q", "run", "signs.csv", "--concurrency", "3", code=3)
+    halted = _is_halted(program, server, done.returncode, done.stderr)
+    assert (halted.lost, halted.billed > 0) == (0, True)
+    ballast.unlink()
+    _is_finished_with_room(program, server, halted)
 
-    def make_room() -> None:
-        ballast.unlink()
-        subprocess.run(["mount", "-o", f"remount,size={4 * _DISK_MEGABYTES}m", str(disk)], check=True)
 
-    _halts_and_finishes_with_room(program, server, make_room=make_room)
+def test_a_disk_that_is_full_when_the_answers_come_halts_the_run(
+    stage: Callable[..., Stage], tmp_path: Path, disk: Path
+) -> None:
+    """Somebody else takes all the room while requests are out: exit 3, each loss is in the books, nothing else is bought."""
+    server = stage(then=hang(_large_images()))
+    program = server.client(tmp_path, BATCHGEN_STORAGE__ROOT=str(disk / "images"))
+    program.write("signs.csv", prompts(_ROWS))
+    process = program.start("-q", "run", "signs.csv", "--concurrency", "3")
+    server.arrived(3)
+    ballast = _fill(disk)
+    server.release()
+    said = process.communicate(timeout=60)[1]
+    halted = _is_halted(program, server, process.returncode, said)
+    assert (halted.lost, halted.billed) == (3, 3 * USAGE_MICROS)
+    assert [path for path in disk.rglob("*.*") if path.suffix in (".json", ".part", ".png")] == []
+    ballast.unlink()
+    _is_finished_with_room(program, server, halted)
 
 
 def test_a_disk_that_is_full_already_costs_nothing(stage: Callable[..., Stage], tmp_path: Path, disk: Path) -> None:
@@ -128,7 +160,10 @@ def test_a_limit_on_the_size_of_files_halts_the_run(stage: Callable[..., Stage],
     def limited() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (700_000, resource.RLIM_INFINITY))
 
-    _halts_and_finishes_with_room(program, server, make_room=lambda: None, preexec_fn=limited)
+    done = program.run("-q", "run", "signs.csv", "--concurrency", "3", code=3, preexec_fn=limited)
+    halted = _is_halted(program, server, done.returncode, done.stderr)
+    assert 1 <= halted.lost <= 3
+    _is_finished_with_room(program, server, halted)
 
 
 def test_a_run_waits_for_room_for_its_ledger(stage: Callable[..., Stage], tmp_path: Path, disk: Path) -> None:
@@ -153,5 +188,4 @@ def test_a_run_waits_for_room_for_its_ledger(stage: Callable[..., Stage], tmp_pa
     shutil.copy(disk / "batchgen.db", tmp_path)
     assert program.json("status", "signs")["jobs"]["succeeded"] == _ROWS
     assert len(server.server.made) == _ROWS
-    billed, known = _balance(tmp_path, server)
-    assert billed == known
+    assert _books(tmp_path, server) == _Books(_ROWS * USAGE_MICROS, _ROWS * USAGE_MICROS, 0)

@@ -28,7 +28,6 @@ _ECHOES = [
     echo(200, 'this is no JSON: KEY {"data": [KEY', {"x-request-id": "KEY"}),
     echo(200, '{"data": [], "KEY": "KEY"}', {"x-request-id": "KEY"}),
     echo(200, '{"data": [{"b64_json": "KEY"}]}', {"KEY": "KEY"}),
-    echo(200, '{"data": [{"url": 7, "KEY": "' + _SPELLED + '"}]}'),
     echo(200, "<html>KEY" + " " * 990 + "KEYKEY</html>", {"Content-Type": "text/html"}),
     echo(400, _ERROR, {"x-request-id": "KEY"}),
     echo(400, '{"error": {"message": "' + "x" * 985 + ' KEY"}}'),

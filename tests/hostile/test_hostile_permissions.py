@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from scripted_server import hang
+from scripted_server import hang, html
 
 from .conftest import Program, Stage, prompts
 
@@ -51,9 +51,20 @@ def test_an_answer_that_waits_on_disk_is_closed_to_others(stage: Callable[..., S
     program.run("run", "signs.csv", code=3, umask=0o022)
     waiting = {path.suffix for path in (tmp_path / ".images.answers").rglob("*") if path.is_file()}
     assert {".json", ".part"} <= waiting
+    assert [path for path in (tmp_path / ".images.answers").rglob("*.json") if path.stat().st_mode & 0o077] == []
     assert _open_to_others(tmp_path / ".images.answers") == []
     (tmp_path / "images" / "signs").unlink()
     program.run("run", "signs.csv", umask=0o022)
+    assert _open_to_others(tmp_path / ".images.answers") == []
+
+
+def test_a_reply_that_is_kept_is_closed_to_others(stage: Callable[..., Stage], tmp_path: Path) -> None:
+    """What could not be understood is kept for its owner: neither the file nor its folder is open to others."""
+    program = stage(then=html()).client(tmp_path, BATCHGEN_RETRY__MAX_ATTEMPTS="1")
+    program.write("signs.csv", prompts(2))
+    program.run("run", "signs.csv", code=1, umask=0o022)
+    kept = list((tmp_path / ".images.answers" / "unread").iterdir())
+    assert [path.stat().st_mode & 0o077 for path in kept] == [0, 0]
     assert _open_to_others(tmp_path / ".images.answers") == []
 
 
