@@ -24,7 +24,7 @@ BOUND_S = 60.0
 # Starts the program in a process of its own, so that what is measured is not the memory of the tests.
 _MEASURE = """
 import json, resource, subprocess, sys
-done = subprocess.run([sys.executable, "-m", "batchgen", *sys.argv[1:]], capture_output=True, text=True, timeout=120)
+done = subprocess.run([sys.executable, "-m", "batchgen", *sys.argv[1:]], capture_output=True, text=True, timeout=60)
 peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
 print(json.dumps([done.returncode, done.stdout, done.stderr, peak / (2**20 if sys.platform == "darwin" else 2**10)]))
 """

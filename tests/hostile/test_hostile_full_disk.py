@@ -20,7 +20,7 @@ from .conftest import Program, Stage, prompts
 
 _MEGA = 1_000_000
 _DISK_MEGABYTES = 64
-_ROWS = 24
+_ROWS = 16
 
 
 @pytest.fixture

@@ -64,7 +64,6 @@ _MANIFESTS: dict[str, tuple[Callable[[], bytes], str]] = {
     "fifty-megabytes-on-one-line.csv": (lambda: b"prompt\n" + b"a" * 50 * _MEGA, ":2: is longer than"),
     "fifty-megabytes-of-header.csv": (lambda: b"prompt," * (50 * _MEGA // 7), ":1: is longer than"),
     "fifty-megabytes-on-one-line.jsonl": (lambda: b'{"prompt": "' + b"a" * 50 * _MEGA + b'"}\n', ":1: is longer than"),
-    "fifty-megabytes-on-one-line.tsv": (lambda: b"prompt\n" + b"a" * 50 * _MEGA, ":2: is longer than"),
     "unclosed-quote.csv": (
         lambda: b'prompt,shelf\na cat,1\n"never closed,2\n' + (b"a" * 4990 + b",3\n") * 6000,
         ":3: a cell has more than 4,000,000 characters: is a quote left open?",
@@ -88,12 +87,10 @@ _MANIFESTS: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "digits.jsonl": (lambda: b'{"prompt": "x", "n": ' + b"9" * 3 * _MEGA + b"}", ":1: is not JSON that can be used"),
     "long-id.csv": (lambda: b"prompt,custom_id\nx," + b"9" * _MEGA, ":2: custom_id: "),
-    "long-prompt.csv": (lambda: b"prompt\n" + b"p" * 3 * _MEGA, ":2: prompt: has 3,000,000 characters"),
     "utf-16.csv": (lambda: "prompt\na cat\n".encode("utf-16"), ": is UTF-16"),
     "utf-16-without-mark.csv": (lambda: "prompt\na cat\n".encode("utf-16-le"), ":1: there is no prompt column"),
     "junk.csv": (lambda: bytes(range(256)) * 4000, ":1: "),
     "junk.jsonl": (lambda: bytes(range(256)) * 4000, ":1: is not JSON"),
-    "zeros.csv": (lambda: bytes(20 * _MEGA), ":1: is longer than"),
 }
 
 
