@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from scripted_server import echo, hang, images, unused_port
+from scripted_server import echo, hang, image_body, images, reply, unused_port
 from sqlalchemy.engine import make_url
 
 from .conftest import KEY, Program, Server, Stage, clean_environment, prompts
@@ -99,6 +99,30 @@ def test_servers_that_repeat_the_key_get_it_into_nothing(stage: Callable[..., St
     listener.run("resume", "signs", "--rejected", codes=(3,))
     listener.run("cancel", "signs")
     assert listener.leaks() == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(image_body([f"no image, but {KEY}".encode()]), id="as an image"),
+        pytest.param('{"data": [{"url": 7, "words": "' + _SPELLED + '"}]}', id="in other letters"),
+    ],
+)
+def test_a_reply_that_is_kept_does_not_hold_the_key(stage: Callable[..., Stage], tmp_path: Path, body: bytes | str) -> None:
+    """What is kept because it cannot be understood holds no part of the key, however a server packed it."""
+    listener = _Listener(stage(then=reply(200, body)).client(tmp_path, BATCHGEN_RETRY__MAX_ATTEMPTS="1"))
+    listener.program.write("signs.csv", prompts(1))
+    listener.run("run", "signs.csv", codes=(1,))
+    assert listener.leaks() == []
+
+
+def test_a_key_in_place_of_the_name_of_its_variable_is_not_said(program: Program) -> None:
+    """Who writes the key where the name of the variable belongs is told so, without the key."""
+    program.environment["BATCHGEN_PROVIDER__API_KEY_ENV"] = KEY
+    program.write("signs.csv", prompts(1))
+    for arguments in (("config",), ("run", "signs.csv")):
+        done = program.run(*arguments, code=2)
+        assert not _holds_key((done.stdout + done.stderr).encode())
 
 
 def test_commands_that_fail_do_not_say_the_key(stage: Callable[..., Stage], tmp_path: Path) -> None:
@@ -199,6 +223,11 @@ _PASSWORD = "hunter2-Zq7vT2mX9w"
         "postgresql://me:{}@127.0.0.1:1/ledger",
         "postgresql://me:{}@127.0.0.1:99999/ledger",
         "mysql://me:{}@127.0.0.1/ledger",
+        "postgresql://127.0.0.1:1/ledger?user=me&password={}",
+        "postgresql://me@127.0.0.1:1/ledger?sslpassword={}",
+        "postgresql://me:a@{}@127.0.0.1:1/ledger",
+        "postgresql://me:{}@127.0.0.1:port/ledger",
+        "postgresql://me:{}@127.0.0.1:1/ledger?nonsense=1",
     ],
 )
 def test_the_password_of_the_database_is_not_said(program: Program, url: str) -> None:

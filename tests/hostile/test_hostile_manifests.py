@@ -89,6 +89,21 @@ _MANIFESTS: dict[str, tuple[Callable[[], bytes], str]] = {
     "long-id.csv": (lambda: b"prompt,custom_id\nx," + b"9" * _MEGA, ":2: custom_id: "),
     "utf-16.csv": (lambda: "prompt\na cat\n".encode("utf-16"), ": is UTF-16"),
     "utf-16-without-mark.csv": (lambda: "prompt\na cat\n".encode("utf-16-le"), ":1: there is no prompt column"),
+    "header-without-prompt.csv": (
+        lambda: ",".join(f"c{number}" for number in range(100_000)).encode() + b"\nx\n",
+        ":1: there is no prompt column",
+    ),
+    "long-model.csv": (lambda: b"prompt,model\nx," + b"m" * _MEGA, ":2: model: "),
+    "long-size.csv": (lambda: b"prompt,size\nx," + b"9" * _MEGA, ":2: size: "),
+    "long-key.jsonl": (lambda: b'{"prompt": "x", "' + b"k" * 3 * _MEGA + b'": []}', ":1: "),
+    "long-method.jsonl": (
+        lambda: b'{"custom_id": "a", "method": "' + b"G" * _MEGA + b'", "url": "u", "body": {"prompt": "x"}}',
+        ":1: method: ",
+    ),
+    "one-key-twice-among-100000.jsonl": (
+        lambda: json.dumps({"prompt": "x", **{f"c{n}": 1 for n in range(100_000)}})[:-1].encode() + b', "c99999": 2}',
+        ":1: is not JSON that can be used",
+    ),
     "junk.csv": (lambda: bytes(range(256)) * 4000, ":1: "),
     "junk.jsonl": (lambda: bytes(range(256)) * 4000, ":1: is not JSON"),
 }

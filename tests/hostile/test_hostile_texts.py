@@ -11,7 +11,7 @@ from .conftest import Program, Stage
 
 # What no terminal may get from us: control characters (line feed and tab apart), the C1 set, and marks that reorder text.
 _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_ESCAPES = "\x1b[2J\x1b]0;owned\x07\x9b31m\x08\x7f\r\u202egnp\u2066\u200f"
+_ESCAPES = "\x1b[2J\x1b]0;owned\x07\x9b31m\x08\x7f\r\u202egnp\u2066\u200f\u061c"
 _HTML = "<script>alert(1)</script><img src=x onerror=alert(1)>&amp;[bold red]"
 
 
