@@ -7,7 +7,7 @@ import functools
 import inspect
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,8 +109,8 @@ def _is_second_place(desk: Desk, old: str, new: str) -> bool:
     return "~2." in old and ".previous/" in new
 
 
-def _brings_images(tx: Any, job_id: int, attempt: int, end: closing.Closing, now: Any) -> bool:
-    return bool(end.artifacts)
+def _brings_images(tx: Any, ends: Sequence[closing.Finish], now: Any) -> bool:
+    return any(end.closing.artifacts for end in ends)
 
 
 def _is_of_the_dead(desk: Desk, *_: Any) -> bool:

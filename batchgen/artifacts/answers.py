@@ -51,7 +51,7 @@ class Record(msgspec.Struct, frozen=True):
     images: list[Artifact]
     moved: list[tuple[str, str]]
     likely_micros: int | None = None
-    note: str | None = None
+    remark: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,6 +139,6 @@ def _told(settled: "Settled") -> str:
     head = f"{claim.folder}/{claim.custom_id}: attempt {claim.attempt} {ending.outcome}"
     cost = "cost unknown" if settled.cost.micros is None else f"${dollars(settled.cost.micros)} {settled.cost.basis}"
     if ending.outcome is Outcome.SUCCEEDED:
-        note = f" ({ending.note})" if ending.note else ""
-        return f"{head}, {settled.images} image{'s' if settled.images != 1 else ''}{note}, {cost}"
+        remark = f" ({ending.remark})" if ending.remark else ""
+        return f"{head}, {settled.images} image{'s' if settled.images != 1 else ''}{remark}, {cost}"
     return f"{head} ({ending.error_code}): {one_line(ending.error_message or '')}, {cost}; job {settled.state}"

@@ -184,9 +184,9 @@ def _report(console: Console, project: "Project", scope: _Scope, result: "Result
         console.tell(figures.line(summary))
     if result != Result():
         console.tell(f"this run: {figures.run_line(result, simulated=scope.simulated)}")
-    if result.noted:
+    if result.remarked:
         console.tell(
-            f"{counted(result.noted, 'answer')} in another size than asked for: the column note of an export says which"
+            f"{counted(result.remarked, 'answer')} in another size than asked for: the column remark of an export says which"
         )
     for summary in summaries:
         if summary.artifacts:

@@ -59,7 +59,7 @@ def _attempt(row: Any) -> dict[str, Any]:
         "output_tokens": row.output_tokens,
         "cost_usd": None if row.cost_micros is None else dollars(row.cost_micros),
         "cost_basis": row.cost_basis,
-        "note": row.note,
+        "remark": row.remark,
     }
 
 
@@ -80,7 +80,7 @@ def _told(attempt: dict[str, Any]) -> str:
         tokens,
         cost,
         request,
-        attempt["note"],
+        attempt["remark"],
     ]
     line = "  " + ", ".join(part for part in parts if part)
     if not attempt["error"]:

@@ -23,7 +23,7 @@ class Artifact(msgspec.Struct, frozen=True):
 
 
 def other_sizes(asked: str, images: Sequence[Artifact]) -> str | None:
-    """A note about images that came in another size than the one asked for, `WxH`; None where there is nothing to say."""
+    """A remark about images that came in another size than the one asked for, `WxH`; None where there is nothing to say."""
     if parse_size(asked) is None:
         return None
     came = {f"{image.width}x{image.height}" for image in images if image.width is not None} - {asked}

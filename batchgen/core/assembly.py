@@ -7,13 +7,15 @@ from functools import lru_cache
 
 from batchgen.core import identity, parameters
 from batchgen.core.catalog import DEFAULT_MODEL
-from batchgen.core.fields import CUSTOM_ID
+from batchgen.core.fields import CUSTOM_ID, PRIORITY
 from batchgen.core.manifest import Row
 from batchgen.core.parameters import PROMPT_MOST_CHARACTERS, Finding
 from batchgen.core.request import Request, Value
 
 # A quality that is left out lets the server choose a dear one, so model, size and quality are always sent.
 BUILT_IN: dict[str, Value] = {"model": DEFAULT_MODEL, "size": "1024x1024", "quality": "medium"}
+
+_MOST_PRIORITY = 1_000_000
 
 # PostgreSQL stores no NUL, and half of a surrogate pair is not a character: neither can be kept to the letter.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -28,12 +30,13 @@ class Wanted:
     given: bool
     request: Request
     metadata: Mapping[str, Value]
+    priority: int = 0
 
 
 def assemble(row: Row, defaults: Mapping[str, Value]) -> tuple[Wanted | None, tuple[Finding, ...]]:
     """The row as something to store, or everything that is wrong with it. `defaults` are already layered."""
     findings = list(row.findings)
-    cells = {field: value for field, value in row.cells.items() if field != CUSTOM_ID}
+    cells = {field: value for field, value in row.cells.items() if field not in (CUSTOM_ID, PRIORITY)}
     if not row.findings or cells:
         if all(finding.field != "prompt" for finding in row.findings):
             findings += _prompt_findings(cells.get("prompt", defaults.get("prompt")))
@@ -47,10 +50,13 @@ def assemble(row: Row, defaults: Mapping[str, Value]) -> tuple[Wanted | None, tu
     findings += _checked(str(model), tuple((name, value, type(value)) for name, value in fields.items()))
     custom_id = row.custom_id
     findings += _custom_id_findings(row.cells.get(CUSTOM_ID))
+    priority = row.cells.get(PRIORITY, 0)
+    findings += _priority_findings(priority)
     if findings:
         return None, tuple(findings)
     request = Request("generate", str(model), str(prompt), fields)
-    return Wanted(row.line, custom_id or identity.derive(cells), custom_id is not None, request, row.metadata), ()
+    name = custom_id or identity.derive(cells)
+    return Wanted(row.line, name, custom_id is not None, request, row.metadata, int(priority)), ()
 
 
 @lru_cache(maxsize=4096)
@@ -65,6 +71,14 @@ def _custom_id_findings(given: Value | None) -> list[Finding]:
         return [Finding(CUSTOM_ID, f"{given!s}: must be text or a whole number")]
     fault = identity.fault(given)
     return [Finding(CUSTOM_ID, f"{given[:40]!a} {fault}")] if fault else []
+
+
+def _priority_findings(given: Value) -> list[Finding]:
+    is_number = isinstance(given, int) and not isinstance(given, bool)
+    if is_number and abs(int(given)) <= _MOST_PRIORITY:
+        return []
+    words = f"must be a whole number, {_MOST_PRIORITY:,} at most; if the column is your own, say --column {PRIORITY}="
+    return [Finding(PRIORITY, f"{str(given)[:40]!a}: {words}")]
 
 
 def _prompt_findings(prompt: Value | None) -> list[Finding]:

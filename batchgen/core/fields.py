@@ -10,9 +10,12 @@ from batchgen.core.parameters import PARAMETERS, Finding
 CUSTOM_ID = "custom_id"
 _ALIAS = "id"
 
+# Jobs with more of it are made first; it is no part of the request.
+PRIORITY = "priority"
+
 # The fields of a request, in the order in which help and exports show them.
 REQUEST_FIELDS: tuple[str, ...] = ("prompt", "model", *PARAMETERS)
-FIELDS: tuple[str, ...] = (CUSTOM_ID, *REQUEST_FIELDS)
+FIELDS: tuple[str, ...] = (CUSTOM_ID, PRIORITY, *REQUEST_FIELDS)
 
 # Fields of the API that would change what is made. Taking such a column for metadata would buy the wrong picture.
 NOT_YET: tuple[str, ...] = (

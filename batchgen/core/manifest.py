@@ -1,14 +1,17 @@
 """The rows of a manifest as values: what a row says, and what is wrong with it. Reading text is for tabular and jsonlines."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from batchgen.core.fields import CUSTOM_ID
+from batchgen.core.fields import CUSTOM_ID, PRIORITY
 from batchgen.core.parameters import PARAMETERS, Finding, Integer
 from batchgen.core.request import Value
 
 # One row may hold this much text; what is longer is a broken quote or not a manifest.
 MOST_ROW_CHARACTERS = 4_000_000
+
+_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ def typed(field: str, text: str) -> Value:
     if field in ("prompt", CUSTOM_ID):
         return text
     stripped = text.strip()
+    if field == PRIORITY:
+        return int(stripped) if _WHOLE_NUMBER.fullmatch(stripped) else stripped
     if isinstance(PARAMETERS.get(field), Integer) and stripped.isascii() and stripped.isdecimal() and len(stripped) <= 9:
         return int(stripped)
     return stripped

@@ -27,7 +27,7 @@ class Outcome(StrEnum):
 class Ending:
     """One attempt's end. `retry_after_s` is what the provider asked for; `blocked_model` narrows account_blocked to a model.
 
-    `note` tells what is not wrong and yet worth knowing.
+    `remark` tells what is not wrong and yet worth knowing.
     """
 
     outcome: Outcome
@@ -38,4 +38,4 @@ class Ending:
     usage: Usage = NOTHING_SAID
     retry_after_s: float | None = None
     blocked_model: bool = False
-    note: str | None = None
+    remark: str | None = None

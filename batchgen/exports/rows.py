@@ -19,7 +19,7 @@ _AFTER = (
     "outcome",
     "error_code",
     "error",
-    "note",
+    "remark",
 )
 COLUMNS = ("custom_id", "state", "files", *REQUEST_FIELDS, *_AFTER)
 
@@ -77,7 +77,7 @@ def _values(line: Line) -> dict[str, Any]:
         "outcome": line.outcome,
         "error_code": line.error_code,
         "error": line.error_message,
-        "note": line.note,
+        "remark": line.remark,
     }
 
 

@@ -127,12 +127,13 @@ def _staged(number: int, position: int, wanted: Wanted) -> dict[str, Any]:
         "request": {"prompt": request.prompt, **request.parameters},
         "metadata": dict(wanted.metadata),
         "fingerprint": request.fingerprint,
+        "priority": wanted.priority,
     }
 
 
 def _staged_id(number: int, position: int, line: int, custom_id: str) -> dict[str, Any]:
     """A row that cannot be stored still shows that another one has its id."""
-    empty = {"operation": "", "model": "", "request": {}, "metadata": {}, "fingerprint": ""}
+    empty = {"operation": "", "model": "", "request": {}, "metadata": {}, "fingerprint": "", "priority": 0}
     key = identity.fold(custom_id)
     return {
         "manifest": number,

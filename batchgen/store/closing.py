@@ -1,19 +1,20 @@
-"""How an attempt ends in the ledger. A finish carries the number of its attempt and may lose: the fence."""
+"""How attempts end in the ledger, many at once. A finish carries the number of its attempt and may lose: the fence."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, case, exists, insert, literal, or_, select, update
+from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
 from batchgen.core.artifact import Artifact
 from batchgen.core.job import FINAL, State
 from batchgen.core.outcome import Ending, Outcome
 from batchgen.core.pricing import Cost
 from batchgen.core.retry import Verdict
-from batchgen.store.tables import UtcTime, artifacts, attempts, jobs
+from batchgen.store.tables import artifacts, attempts, jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,69 +28,155 @@ class Closing:
     moved: Sequence[tuple[str, str]] = ()  # (old path, new path) of images that made room
 
 
-def finish(tx: Connection, job_id: int, attempt: int, closing: Closing, now: datetime) -> State | None:
-    """Close the attempt and move its job to the state returned; None if the job had been taken away.
+class Standing(Enum):
+    """How a job stands to an answer that has come."""
 
-    Then only the attempt is written, with what it cost.
+    HELD = auto()  # its attempt still has the job
+    FREE = auto()  # it is late, and the job has no image and nobody is making one
+    BUSY = auto()  # it is late, and a newer attempt is out, which may yet fail
+    DONE = auto()  # nobody needs it
 
-    A job whose cancelling was asked for becomes cancelled, unless it has its image.
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """An attempt that ends."""
+
+    job_id: int
+    attempt: int
+    closing: Closing
+
+
+def finish(tx: Connection, ends: Sequence[Finish], now: datetime) -> list[State | None]:
+    """Close attempts and move their jobs to the states returned; None where a job had been taken away.
+
+    There only the attempt is written, with what it cost. A job whose cancelling was asked for becomes cancelled, unless it has
+    its image.
     """
-    next_state = closing.verdict.state
-    state: Any = next_state.value
-    if next_state is not State.SUCCEEDED:
-        state = case((jobs.c.cancel_requested, State.CANCELLED.value), else_=state)
-    final = or_(jobs.c.cancel_requested, literal(next_state in FINAL))
-    moved = tx.execute(
-        update(jobs)
-        .where(jobs.c.id == job_id, _may_finish(job_id, attempt, with_images=bool(closing.artifacts)))
-        .values(
-            state=state,
-            finished_at=case((final, literal(now, UtcTime)), else_=None),
-            available_at=_later(now, closing.verdict.delay_s),
-            failures=jobs.c.failures + closing.verdict.failed,
-            unknowns=jobs.c.unknowns + closing.verdict.unknown,
-            cancel_requested=False,
-            lease_owner=None,
-            lease_expires_at=None,
-        )
-        .returning(jobs.c.state)
-    ).scalar_one_or_none()
-    _close(tx, job_id, attempt, closing, now, superseded=moved is None)
-    if moved is None:
+    moved: dict[tuple[int, int], State | None] = {}
+    for together in _apart(ends):
+        held = _held(tx, together)
+        moved |= _finish_held(tx, [end for end in together if end.job_id in held], held, now)
+        for end in together:
+            if end.job_id not in held:
+                moved[end.job_id, end.attempt] = _finish_late(tx, end, now)
+    _close(tx, [(end, moved[end.job_id, end.attempt] is None) for end in ends], now)
+    _add_artifacts(tx, [end for end in ends if moved[end.job_id, end.attempt] is not None], now)
+    return [moved[end.job_id, end.attempt] for end in ends]
+
+
+def _apart(ends: Sequence[Finish]) -> list[list[Finish]]:
+    """In parts without two attempts of one job: the second finds what the first has made of it."""
+    parts: list[dict[int, Finish]] = []
+    for end in ends:
+        part = next((part for part in parts if end.job_id not in part), None)
+        if part is None:
+            parts.append(part := {})
+        part[end.job_id] = end
+    return [list(part.values()) for part in parts]
+
+
+def _held(tx: Connection, ends: Sequence[Finish]) -> dict[int, bool]:
+    """The jobs that these attempts still hold, locked, and whether a person wants them cancelled."""
+    attempt_of = {end.job_id: end.attempt for end in ends}
+    query = (
+        select(jobs.c.id, jobs.c.attempt, jobs.c.cancel_requested)
+        .where(jobs.c.id.in_(attempt_of), jobs.c.state == State.RUNNING)
+        .order_by(jobs.c.id)  # always in one order, so that two workers never wait for each other
+        .with_for_update()
+    )
+    return {row.id: row.cancel_requested for row in tx.execute(query) if row.attempt == attempt_of[row.id]}
+
+
+def _finish_held(
+    tx: Connection, ends: Sequence[Finish], held: Mapping[int, bool], now: datetime
+) -> dict[tuple[int, int], State | None]:
+    values = [_moved(end, now, cancel=held[end.job_id]) for end in ends]
+    if values:
+        tx.execute(_MOVE, values)
+    return {(end.job_id, end.attempt): State(value["to_state"]) for end, value in zip(ends, values, strict=True)}
+
+
+def _finish_late(tx: Connection, end: Finish, now: datetime) -> State | None:
+    """The job was taken away; images that were paid for are used all the same where it has none."""
+    if not end.closing.artifacts or standing(tx, end.job_id, end.attempt) is not Standing.FREE:
         return None
-    _add_artifacts(tx, job_id, attempt, closing, now)
-    return State(moved)
+    cancel = tx.execute(select(jobs.c.cancel_requested).where(jobs.c.id == end.job_id)).scalar_one()
+    value = _moved(end, now, cancel=cancel)
+    tx.execute(_MOVE, [value])
+    return State(value["to_state"])
 
 
-def wants_images(tx: Connection, job_id: int, attempt: int) -> bool:
-    """Whether the images of this attempt would be taken: it holds the job, or it is late and the job still has none."""
-    query = select(jobs.c.id).where(jobs.c.id == job_id, _may_finish(job_id, attempt, with_images=True))
-    return tx.execute(query).first() is not None
+def _moved(end: Finish, now: datetime, *, cancel: bool) -> dict[str, Any]:
+    """Where a job goes."""
+    verdict = end.closing.verdict
+    state = State.CANCELLED if cancel and verdict.state is not State.SUCCEEDED else verdict.state
+    return {
+        "of_job": end.job_id,
+        "to_state": state,
+        "finished_at": now if cancel or state in FINAL else None,
+        "available_at": now + timedelta(seconds=verdict.delay_s),
+        "more_failures": verdict.failed,
+        "more_unknowns": verdict.unknown,
+    }
 
 
-def _may_finish(job_id: int, attempt: int, *, with_images: bool) -> ColumnElement[bool]:
-    """The fence. Images that were paid for are also taken late, for the same request, whatever became of the job meanwhile.
+_MOVE = (
+    update(jobs)
+    .where(jobs.c.id == bindparam("of_job"))
+    .values(
+        state=bindparam("to_state"),
+        finished_at=bindparam("finished_at"),
+        available_at=bindparam("available_at"),
+        failures=jobs.c.failures + bindparam("more_failures"),
+        unknowns=jobs.c.unknowns + bindparam("more_unknowns"),
+        cancel_requested=False,
+        lease_owner=None,
+        lease_expires_at=None,
+    )
+)
 
-    A newer attempt that is still out loses then. Not so where images of this attempt or of a newer one are there: they lie
-    where these would go.
+
+def standing(tx: Connection, job_id: int, attempt: int) -> Standing:
+    """How a job stands to the images of this attempt. The job is locked: it stays so until the transaction ends."""
+    # A statement of its own: what the next ones read is then what was committed before the lock was got.
+    job = tx.execute(select(jobs).where(jobs.c.id == job_id).with_for_update()).first()
+    if job is None:
+        return Standing.DONE
+    if job.state == State.RUNNING and job.attempt == attempt:
+        return Standing.HELD
+    bought = select(attempts.c.fingerprint).where(attempts.c.job_id == job_id, attempts.c.number == attempt)
+    # Images of this attempt or of a newer one lie where these would go.
+    there = select(artifacts.c.path).where(
+        artifacts.c.job_id == job_id, artifacts.c.attempt >= attempt, artifacts.c.replaced_at.is_(None)
+    )
+    is_same = job.fingerprint == tx.execute(bought).scalar_one_or_none()
+    if job.state == State.SUCCEEDED or not is_same or tx.execute(there.limit(1)).first() is not None:
+        return Standing.DONE
+    return Standing.BUSY if job.state == State.RUNNING else Standing.FREE
+
+
+def _close(tx: Connection, ends: Sequence[tuple[Finish, bool]], now: datetime) -> None:
+    """Write attempts down, each with whether it was superseded.
+
+    One that is closed stays as it is, but one that was given up learns how it really ended. What may have been billed stays
+    unknown, whoever has the job: else its worst case would be counted no more.
     """
-    holds = and_(jobs.c.state == State.RUNNING, jobs.c.attempt == attempt)
-    if not with_images:
-        return holds
-    bought = select(attempts.c.fingerprint).where(attempts.c.job_id == job_id, attempts.c.number == attempt).scalar_subquery()
-    there = exists().where(artifacts.c.job_id == job_id, artifacts.c.attempt >= attempt, artifacts.c.replaced_at.is_(None))
-    has_none = and_(jobs.c.state != State.SUCCEEDED, jobs.c.fingerprint == bought, ~there)
-    return or_(holds, has_none)
+    values = [
+        _ended(end, now, superseded=superseded)
+        for end, superseded in ends
+        # Given up twice, by two workers that saw the same lease run out: the first has said all there is.
+        if not (superseded and end.closing.ending.outcome is Outcome.LOST)
+    ]
+    if values:
+        tx.execute(_END, values)
 
 
-def _close(tx: Connection, job_id: int, attempt: int, closing: Closing, now: datetime, *, superseded: bool) -> None:
-    """An attempt that is closed stays as it is, but one that was given up learns how it really ended.
-
-    What may have been billed stays unknown, whoever has the job: else its worst case would be counted no more.
-    """
-    ending = closing.ending
+def _ended(end: Finish, now: datetime, *, superseded: bool) -> dict[str, Any]:
+    ending, cost = end.closing.ending, end.closing.cost
     too_late = superseded and ending.outcome is not Outcome.UNKNOWN
-    values = {
+    return {
+        "of_job": end.job_id,
+        "of_number": end.attempt,
         "http_status": ending.http_status,
         "error_code": ending.error_code,
         "error_message": ending.error_message,
@@ -98,31 +185,43 @@ def _close(tx: Connection, job_id: int, attempt: int, closing: Closing, now: dat
         "input_image_tokens": ending.usage.input_image_tokens,
         "output_tokens": ending.usage.output_tokens,
         "output_text_tokens": ending.usage.output_text_tokens,
-        "cost_micros": closing.cost.micros,
-        "cost_basis": closing.cost.basis,
-        "note": ending.note,
+        "cost_micros": cost.micros,
+        "cost_basis": cost.basis,
+        "remark": ending.remark,
         "outcome": Outcome.SUPERSEDED if too_late else ending.outcome,
         "finished_at": now,
     }
-    given_up = attempts.c.outcome.in_((Outcome.UNKNOWN, Outcome.LOST, Outcome.STORAGE_FAILED))
-    tx.execute(
-        update(attempts)
-        .where(attempts.c.job_id == job_id, attempts.c.number == attempt, or_(attempts.c.outcome.is_(None), given_up))
-        .values(values)
+
+
+_GIVEN_UP = (Outcome.UNKNOWN, Outcome.LOST, Outcome.STORAGE_FAILED, Outcome.SUPERSEDED)
+_WRITTEN = (
+    *("http_status", "error_code", "error_message", "provider_request_id"),
+    *("input_text_tokens", "input_image_tokens", "output_tokens", "output_text_tokens"),
+    *("cost_micros", "cost_basis", "remark", "outcome", "finished_at"),
+)
+_END = (
+    update(attempts)
+    .where(
+        attempts.c.job_id == bindparam("of_job"),
+        attempts.c.number == bindparam("of_number"),
+        or_(attempts.c.outcome.is_(None), *(attempts.c.outcome == outcome for outcome in _GIVEN_UP)),
     )
+    .values({name: bindparam(name) for name in _WRITTEN})
+)
 
 
-def _add_artifacts(tx: Connection, job_id: int, attempt: int, closing: Closing, now: datetime) -> None:
-    for old, new in closing.moved:
-        tx.execute(
-            update(artifacts)
-            .where(artifacts.c.job_id == job_id, artifacts.c.path == old, artifacts.c.replaced_at.is_(None))
-            .values(path=new, replaced_at=now)
-        )
-    if closing.artifacts:
-        owner = {"job_id": job_id, "attempt": attempt}
-        tx.execute(insert(artifacts), [{**owner, **msgspec.structs.asdict(image)} for image in closing.artifacts])
-
-
-def _later(now: datetime, seconds: float) -> datetime:
-    return now + timedelta(seconds=seconds)
+def _add_artifacts(tx: Connection, ends: Sequence[Finish], now: datetime) -> None:
+    for end in ends:
+        for old, new in end.closing.moved:
+            tx.execute(
+                update(artifacts)
+                .where(artifacts.c.job_id == end.job_id, artifacts.c.path == old, artifacts.c.replaced_at.is_(None))
+                .values(path=new, replaced_at=now)
+            )
+    rows = [
+        {"job_id": end.job_id, "attempt": end.attempt, **msgspec.structs.asdict(image)}
+        for end in ends
+        for image in end.closing.artifacts
+    ]
+    if rows:
+        tx.execute(insert(artifacts), rows)

@@ -32,7 +32,7 @@ class Line:
     outcome: str | None
     error_code: str | None
     error_message: str | None
-    note: str | None
+    remark: str | None
 
 
 def lines(tx: Connection, batch: Batch) -> Iterator[Line]:
@@ -46,7 +46,7 @@ def lines(tx: Connection, batch: Batch) -> Iterator[Line]:
         if not part:
             return
         ids = [row.id for row in part]
-        files, sums, last, notes = _files(tx, ids), _sums(tx, ids), _last(tx, ids), _notes(tx, ids)
+        files, sums, last, remarks = _files(tx, ids), _sums(tx, ids), _last(tx, ids), _remarks(tx, ids)
         for row in part:
             total, newest = sums.get(row.id), last.get(row.id)
             failed = row.state != State.SUCCEEDED
@@ -66,7 +66,7 @@ def lines(tx: Connection, batch: Batch) -> Iterator[Line]:
                 outcome=newest.outcome if newest else None,
                 error_code=newest.error_code if newest and failed else None,
                 error_message=newest.error_message if newest and failed else None,
-                note="; ".join(notes.get(row.id, ())) or None,
+                remark="; ".join(remarks.get(row.id, ())) or None,
             )
         after = (part[-1].position, part[-1].id)
 
@@ -104,11 +104,11 @@ def _sums(tx: Connection, ids: Sequence[int]) -> dict[int, Any]:
     return {row.job_id: row for row in tx.execute(query)}
 
 
-def _notes(tx: Connection, ids: Sequence[int]) -> dict[int, list[str]]:
-    query = select(attempts.c.job_id, attempts.c.note).where(attempts.c.job_id.in_(ids), attempts.c.note.is_not(None))
+def _remarks(tx: Connection, ids: Sequence[int]) -> dict[int, list[str]]:
+    query = select(attempts.c.job_id, attempts.c.remark).where(attempts.c.job_id.in_(ids), attempts.c.remark.is_not(None))
     found: dict[int, list[str]] = {}
     for row in tx.execute(query.order_by(attempts.c.job_id, attempts.c.number)):
-        found.setdefault(row.job_id, []).append(row.note)
+        found.setdefault(row.job_id, []).append(row.remark)
     return found
 
 

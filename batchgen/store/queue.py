@@ -1,5 +1,7 @@
 """The queue: claim, mark as sent, renew, and what is running. How an attempt ends is in `closing`.
 
+Claiming, marking and finishing take many at once: at full speed the statements cost more than the rows.
+
 `attempt` is the fencing token: whoever does not hold the newest attempt of a running job changes nothing of the job.
 """
 
@@ -8,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, insert, select, tuple_, update
 
 from batchgen.core.job import State
 from batchgen.core.request import Request
@@ -63,16 +65,25 @@ class Opened:
 
 
 def claim(
-    tx: Connection, wanted: Filter, lease: Lease, now: datetime, reserve: Callable[[Request], int | None]
-) -> Claim | None:
-    """Take the next due job and open its attempt; None if nothing is due."""
+    tx: Connection, wanted: Filter, lease: Lease, now: datetime, reserve: Callable[[Request], int | None], *, most: int = 1
+) -> list[Claim]:
+    """Take the next due jobs, `most` at the utmost, and open their attempts: batches in order, then priority, then position."""
+    rows: list[Row[Any]] = []
     for batch_id in wanted.batches:
-        row = _take(tx, _due(wanted, batch_id, now), lease)
-        if row is not None:
-            claimed = _claim(tx, row)
-            tx.execute(insert(attempts).values(_opening(claimed, row.fingerprint, lease, now, reserve(claimed.request))))
-            return claimed
-    return None
+        rows += tx.execute(_due(wanted, batch_id, now, most - len(rows))).all()
+        if len(rows) >= most:
+            break
+    if not rows:
+        return []
+    taken = {"state": State.RUNNING, "lease_owner": lease.owner, "lease_expires_at": lease.expires_at}
+    tx.execute(update(jobs).where(jobs.c.id.in_([row.id for row in rows])).values(**taken, attempt=jobs.c.attempt + 1))
+    claims = [_claim(tx, row) for row in rows]
+    opened = [
+        _opening(claimed, row.fingerprint, lease, now, reserve(claimed.request))
+        for claimed, row in zip(claims, rows, strict=True)
+    ]
+    tx.execute(insert(attempts), opened)
+    return claims
 
 
 def next_due(tx: Connection, wanted: Filter) -> datetime | None:
@@ -84,11 +95,13 @@ def next_due(tx: Connection, wanted: Filter) -> datetime | None:
     return min((moment for moment in due if moment is not None), default=None)
 
 
-def mark_sent(tx: Connection, job_id: int, attempt: int, now: datetime) -> bool:
-    """From here on the attempt may be billed; False if the job was taken away, and then nothing may be sent."""
-    holds = exists().where(jobs.c.id == job_id, jobs.c.state == State.RUNNING, jobs.c.attempt == attempt)
-    mine = (attempts.c.job_id == job_id, attempts.c.number == attempt, holds)
-    return tx.execute(update(attempts).where(*mine).values(sent_at=now)).rowcount == 1
+def mark_sent(tx: Connection, sent: Sequence[tuple[int, int]], now: datetime) -> list[bool]:
+    """From here on these attempts (job, number) may be billed; False where the job was taken away: nothing may be sent then."""
+    holds = exists().where(jobs.c.id == attempts.c.job_id, jobs.c.state == State.RUNNING, jobs.c.attempt == attempts.c.number)
+    key = tuple_(attempts.c.job_id, attempts.c.number)
+    marked = update(attempts).where(key.in_(sent), holds).values(sent_at=now).returning(attempts.c.job_id, attempts.c.number)
+    found = {(row.job_id, row.number) for row in tx.execute(marked)}
+    return [one in found for one in sent]
 
 
 def renew(tx: Connection, lease: Lease) -> None:
@@ -131,35 +144,29 @@ def _claimable(wanted: Filter) -> Iterable[Any]:
         yield jobs.c.id.in_(wanted.only_jobs)
 
 
-def _due(wanted: Filter, batch_id: int, now: datetime) -> Select[tuple[int]]:
+def _due(wanted: Filter, batch_id: int, now: datetime, most: int) -> Select[Any]:
+    """The rows to take, locked; what another worker has locked is its own."""
+    told = (jobs.c.id, jobs.c.batch_id, jobs.c.custom_id, jobs.c.operation, jobs.c.model, jobs.c.request, jobs.c.fingerprint)
     return (
-        select(jobs.c.id)
+        select(*told, jobs.c.attempt, jobs.c.failures, jobs.c.unknowns, batches.c.name.label("folder"))
+        .join(batches, batches.c.id == jobs.c.batch_id)
         .where(jobs.c.batch_id == batch_id, jobs.c.available_at <= now, *_claimable(wanted))
-        .order_by(jobs.c.available_at, jobs.c.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
+        # What has failed comes behind what has not: in bad weather the probes shall not use up the tries of the first row.
+        .order_by(jobs.c.priority.desc(), jobs.c.failures, jobs.c.position, jobs.c.id)
+        .limit(most)
+        .with_for_update(skip_locked=True, of=jobs)
     )
 
 
-def _take(tx: Connection, due: Select[tuple[int]], lease: Lease) -> Row[Any] | None:
-    # Not IN: PostgreSQL may plan that as a join that asks for the next due job again and again, and take them all.
-    return tx.execute(
-        update(jobs)
-        .where(jobs.c.id == due.scalar_subquery())
-        .values(state=State.RUNNING, attempt=jobs.c.attempt + 1, lease_owner=lease.owner, lease_expires_at=lease.expires_at)
-        .returning(jobs)
-    ).first()
-
-
 def _claim(tx: Connection, row: Row[Any]) -> Claim:
-    folder = tx.execute(select(batches.c.name).where(batches.c.id == row.batch_id)).scalar_one()
+    """`row` is the job as it was before it was taken."""
     request = request_of(row)
-    have, replaces = _earlier_images(tx, row) if row.attempt > 1 else ((), ())
+    have, replaces = _earlier_images(tx, row) if row.attempt else ((), ())
     if len(have) >= request.images:
         # The request was changed and changed back: what it made then is as old as the rest.
         have, replaces = (), _paths(tx, row.id)
     request = request.asking_for(request.images - len(have))
-    return Claim(row.id, row.attempt, folder, row.custom_id, request, row.failures, row.unknowns, have, replaces)
+    return Claim(row.id, row.attempt + 1, row.folder, row.custom_id, request, row.failures, row.unknowns, have, replaces)
 
 
 def _earlier_images(tx: Connection, row: Row[Any]) -> tuple[tuple[int, ...], tuple[str, ...]]:

@@ -24,6 +24,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    or_,
     select,
     text,
     update,
@@ -34,6 +35,9 @@ from batchgen.store.batches import Batch
 from batchgen.store.tables import JsonText, UtcTime, jobs
 
 MOST_LISTED = 50
+
+# What may change without anything being made again.
+_BESIDE_THE_REQUEST = ("position", "metadata", "priority")
 _MOST_REPEATED = 250
 
 _staged = Table(
@@ -50,6 +54,7 @@ _staged = Table(
     Column("request", JsonText, nullable=False),
     Column("metadata", JsonText, nullable=False),
     Column("fingerprint", String(64), nullable=False),
+    Column("priority", Integer, nullable=False),
     prefixes=["TEMPORARY"],
 )
 
@@ -156,13 +161,16 @@ def alone(tx: Connection) -> None:
 
 
 def store(tx: Connection, manifest: int, batch: Batch, now: datetime) -> int:
-    """Add new rows, queue changed ones again, and refresh place and metadata of the others.
+    """Add new rows, queue changed ones again, and refresh place, metadata and priority of the others.
 
     Returns how many were queued again; a changed one that a worker has just claimed is left alone.
     """
     requeued = _requeue_changed(tx, manifest, batch, now)
     _refresh(tx, manifest, batch)
-    copied = ("position", "custom_id", "custom_id_key", "operation", "model", "request", "metadata", "fingerprint")
+    copied = (
+        *("position", "custom_id", "custom_id_key", "operation"),
+        *("model", "request", "metadata", "fingerprint", "priority"),
+    )
     fixed = {
         "batch_id": literal(batch.id),
         "state": literal(State.PENDING.value),
@@ -215,9 +223,9 @@ def _refresh(tx: Connection, manifest: int, batch: Batch) -> None:
             jobs.c.batch_id == bindparam("batch"),
             _staged.c.manifest == bindparam("staged_manifest"),
             _staged.c.custom_id_key == jobs.c.custom_id_key,
-            (jobs.c.position != _staged.c.position) | (jobs.c.metadata != _staged.c.metadata),
+            or_(*(jobs.c[name] != _staged.c[name] for name in _BESIDE_THE_REQUEST)),
         )
-        .values(position=_staged.c.position, metadata=_staged.c.metadata),
+        .values({name: _staged.c[name] for name in _BESIDE_THE_REQUEST}),
         {"batch": batch.id, "staged_manifest": manifest},
     )
 

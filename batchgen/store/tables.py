@@ -108,6 +108,7 @@ jobs = Table(
     Column("request", JsonText, nullable=False),  # prompt and parameters
     Column("metadata", JsonText, nullable=False),
     Column("fingerprint", String(64), nullable=False),
+    Column("priority", Integer, nullable=False),  # more comes first
     Column("state", String(10), nullable=False),
     Column("attempt", Integer, nullable=False),  # of the newest attempt: the fencing token, it only grows
     Column("failures", Integer, nullable=False),  # since a person last queued the job
@@ -127,7 +128,9 @@ jobs = Table(
 Index(
     "ix_jobs_claim",
     jobs.c.batch_id,
-    jobs.c.available_at,
+    jobs.c.priority.desc(),
+    jobs.c.failures,
+    jobs.c.position,
     jobs.c.id,
     sqlite_where=text("state = 'pending'"),
     postgresql_where=text("state = 'pending'"),
@@ -165,7 +168,7 @@ attempts = Table(
     Column("cost_micros", BigInteger, nullable=True),  # NULL: not known; 0: free
     Column("cost_basis", String(10), nullable=True),  # computed, estimated, unknown; NULL: open
     Column("reserved_micros", BigInteger, nullable=True),  # the most it can cost; NULL: the model has no price
-    Column("note", ForeignText, nullable=True),  # what is not wrong and yet worth knowing: images of another size, ...
+    Column("remark", ForeignText, nullable=True),  # what is not wrong and yet worth knowing: images of another size, ...
     PrimaryKeyConstraint("job_id", "number"),
     CheckConstraint("(outcome IS NULL) = (finished_at IS NULL)", name="closed_iff_finished"),
 )

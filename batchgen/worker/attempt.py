@@ -1,7 +1,9 @@
 """One attempt, from the claim to its settling. It can be told to stop waiting for an answer, but never drops one in hand."""
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from batchgen.artifacts.answers import Desk
@@ -10,22 +12,32 @@ from batchgen.errors import DatabaseError
 from batchgen.providers.base import Answer, Provider
 from batchgen.providers.http import HttpReply
 from batchgen.store import queue
+from batchgen.store.engine import Transaction
 from batchgen.store.queue import Claim
 from batchgen.worker.events import Settled
+from batchgen.worker.lease import Leases
 from batchgen.worker.settle import Settler
 
 
-class Attempt:
-    """Made for one claim and run once. `heard` is told how it ended, before the ledger is and its job is free again."""
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What all attempts of a worker share. `heard` is told how one ended, before the ledger is and its job is free again."""
 
-    def __init__(
-        self, claim: Claim, provider: Provider, settler: Settler, desk: Desk, heard: Callable[[Claim, Ending], None]
-    ) -> None:
+    provider: Provider
+    settler: Settler
+    desk: Desk
+    leases: Leases
+    heard: Callable[[Claim, Ending], None]
+
+
+class Attempt:
+    """Made for one claim and run once."""
+
+    def __init__(self, claim: Claim, tools: Tools) -> None:
         self.claim = claim
-        self._provider = provider
-        self._settler = settler
-        self._desk = desk
-        self._heard = heard
+        self._tools = tools
+        self._settler = tools.settler
+        self._claimed_at = time.monotonic()
         self._sent = False
         self._is_stopped = False
         self._call: asyncio.Task[HttpReply | Ending] | None = None
@@ -33,7 +45,7 @@ class Attempt:
     async def run(self) -> Settled:
         """Ask, read, settle. Raises DatabaseError if the ledger cannot be written."""
         label = f"batchgen-{self.claim.job_id}-{self.claim.attempt}"
-        self._call = asyncio.create_task(self._provider.send(self.claim.request, label, self._mark_sent))
+        self._call = asyncio.create_task(self._tools.provider.send(self.claim.request, label, self._mark_sent))
         if self._is_stopped:
             self._call.cancel()
         try:
@@ -48,11 +60,11 @@ class Attempt:
             raise
         except Exception as error:
             # A mistake of the program itself must not leave the job running, nor hide what may have been billed.
-            await self._settler.settle(self.claim, Answer(self._unanswered("program_error", repr(error))), self._desk)
+            await self._settle(Answer(self._unanswered("program_error", repr(error))))
             raise
         answer = Answer(reply) if isinstance(reply, Ending) else await asyncio.to_thread(self._read, reply, self._settler.clock)
-        self._heard(self.claim, answer.ending)
-        return await self._settler.settle(self.claim, answer, self._desk)
+        self._tools.heard(self.claim, answer.ending)
+        return await self._settle(answer)
 
     def stop_waiting(self) -> None:
         """Give up on an answer that has not come; what has come is settled all the same."""
@@ -60,12 +72,16 @@ class Attempt:
         if self._call is not None:
             self._call.cancel()
 
+    async def _settle(self, answer: Answer) -> Settled:
+        is_ours = self._tools.leases.cover(self._claimed_at)
+        return await self._settler.settle(self.claim, answer, self._tools.desk, is_ours=is_ours)
+
     def _read(self, reply: HttpReply, clock: Callable[[], datetime]) -> Answer:
-        return self._provider.read(reply, self.claim.request, clock())
+        return self._tools.provider.read(reply, self.claim.request, clock())
 
     async def _mark_sent(self) -> None:
         now = self._settler.clock()
-        if not await self._settler.ledger.write(lambda tx: queue.mark_sent(tx, self.claim.job_id, self.claim.attempt, now)):
+        if not await self._settler.ledger.join(_mark_sent, (self.claim.job_id, self.claim.attempt, now)):
             raise _TakenAway
         self._sent = True
 
@@ -73,6 +89,10 @@ class Attempt:
         if self._sent:
             return Ending(Outcome.UNKNOWN, error_code=code, error_message=f"{words}; it may have been billed")
         return Ending(Outcome.RELEASED, error_code=code, error_message=f"{words}; nothing was sent")
+
+
+def _mark_sent(tx: Transaction, sent: Sequence[tuple[int, int, datetime]]) -> list[bool]:
+    return queue.mark_sent(tx, [(job_id, number) for job_id, number, _ in sent], max(now for *_, now in sent))
 
 
 class _TakenAway(Exception):

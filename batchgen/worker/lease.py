@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 import socket
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -24,17 +25,31 @@ def worker_name() -> str:
     return f"{host}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
-def lease(owner: str, now: datetime) -> Lease:
-    """A fresh lease."""
-    return Lease(owner, now + timedelta(seconds=LEASE_S))
+class Leases:
+    """What a worker holds, renewed for as long as it works. `clock` gives aware UTC times."""
 
+    def __init__(self, owner: str, ledger: Ledger, clock: Callable[[], datetime]) -> None:
+        self.owner = owner
+        self._ledger = ledger
+        self._clock = clock
+        self._renewed_at = -LEASE_S
 
-async def keep_renewing(owner: str, ledger: Ledger, clock: Callable[[], datetime], alarm: Callable[[str], None]) -> None:
-    """Renew everything the owner holds, until cancelled."""
-    while True:
-        await asyncio.sleep(_RENEW_S)
-        fresh = lease(owner, clock())
-        try:
-            await ledger.write(lambda tx, fresh=fresh: queue.renew(tx, fresh))  # type: ignore[misc]
-        except DatabaseError as error:
-            alarm(f"leases could not be renewed: {error}")
+    def fresh(self) -> Lease:
+        """A lease from now on."""
+        return Lease(self.owner, self._clock() + timedelta(seconds=LEASE_S))
+
+    def cover(self, claimed_at: float) -> bool:
+        """Whether what was claimed at a monotonic moment is this worker's for certain: nobody can have taken it over yet."""
+        return time.monotonic() - max(claimed_at, self._renewed_at) < LEASE_S / 2
+
+    async def keep_renewing(self, alarm: Callable[[str], None]) -> None:
+        """Renew everything the owner holds, until cancelled."""
+        while True:
+            await asyncio.sleep(_RENEW_S)
+            fresh, began = self.fresh(), time.monotonic()
+            try:
+                await self._ledger.write(lambda tx, fresh=fresh: queue.renew(tx, fresh))  # type: ignore[misc]
+            except DatabaseError as error:
+                alarm(f"leases could not be renewed: {error}")
+            else:
+                self._renewed_at = began

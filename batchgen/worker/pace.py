@@ -48,7 +48,7 @@ class Pace:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._limited = gap_s(limits, Weight(images=1, tokens=1)) > 0
+        self.is_limited = gap_s(limits, Weight(images=1, tokens=1)) > 0
         self._throttler = Throttler(rate_limit=1, period=0.0)
         self._has_turn = False
         self._turn_at = 0.0
@@ -57,11 +57,11 @@ class Pace:
     @property
     def is_free(self) -> bool:
         """Whether a start may happen at once and without asking."""
-        return (self._has_turn or not self._limited) and self._paused_until <= time.monotonic()
+        return (self._has_turn or not self.is_limited) and self._paused_until <= time.monotonic()
 
     async def turn(self) -> None:
         """Wait until the next start may happen."""
-        if self._limited and not self._has_turn:
+        if self.is_limited and not self._has_turn:
             await self._throttler.acquire()
             self._has_turn, self._turn_at = True, time.monotonic()
         # Behind the throttler, since a pause may be asked for while it is being waited on.
@@ -70,7 +70,7 @@ class Pace:
 
     async def started(self, weight: Weight) -> None:
         """Count a start: the next one waits in proportion to its weight."""
-        if not self._limited:
+        if not self.is_limited:
             return
         gap = gap_s(self._limits, weight)
         if time.monotonic() - self._turn_at > min(_AT_ONCE_S, gap / 2):

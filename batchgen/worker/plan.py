@@ -43,7 +43,7 @@ class Result:
     unpriced: int = 0
     unknown: int = 0
     unknown_micros: int = 0
-    noted: int = 0
+    remarked: int = 0
     halted: str | None = None
 
     def add(self, closed: Closed) -> None:
@@ -51,7 +51,7 @@ class Result:
         self.succeeded += closed.state is State.SUCCEEDED
         self.failed += closed.state is State.FAILED
         self.images += closed.images
-        self.noted += closed.ending.note is not None
+        self.remarked += closed.ending.remark is not None
         self.estimated += closed.cost.basis is Basis.ESTIMATED
         if closed.cost.micros is not None:
             self.cost_micros += closed.cost.micros

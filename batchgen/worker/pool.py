@@ -19,9 +19,9 @@ from batchgen.providers.base import Provider
 from batchgen.store import queue, reports
 from batchgen.store.queue import Claim
 from batchgen.worker import halting
-from batchgen.worker.attempt import Attempt
+from batchgen.worker.attempt import Attempt, Tools
 from batchgen.worker.events import Observer, Settled
-from batchgen.worker.lease import keep_renewing, lease, worker_name
+from batchgen.worker.lease import Leases, worker_name
 from batchgen.worker.ledger import Ledger
 from batchgen.worker.opening import Opening
 from batchgen.worker.pace import Pace, Weight
@@ -58,7 +58,7 @@ class Pool:
         self._office = doors.office
         self._clock = doors.clock
         self._observer = observer
-        self._owner = worker_name()
+        self._leases = Leases(worker_name(), doors.ledger, doors.clock)
         self._settler = Settler(doors.ledger, plan.policy, doors.clock)
         self._recovery = Recovery(doors.office, self._settler)
         self._pace = Pace(plan.limits)
@@ -69,6 +69,7 @@ class Pool:
         self._stop = asyncio.Event()
         self._wake = asyncio.Event()
         self._error: BaseException | None = None
+        self._tools: Tools
         self.result = Result()
 
     @property
@@ -95,9 +96,10 @@ class Pool:
         try:
             await self._reclaim()
             await asyncio.to_thread(desk.refuse_links, self._plan.folders)
-            renewing = asyncio.create_task(keep_renewing(self._owner, self._ledger, self._clock, self._observer.alarm))
+            renewing = asyncio.create_task(self._leases.keep_renewing(self._observer.alarm))
             try:
-                await self._dispatch(desk)
+                self._tools = Tools(self._provider, self._settler, desk, self._leases, self._hear)
+                await self._dispatch()
             finally:
                 while self._running:
                     await asyncio.wait(self._running)
@@ -116,7 +118,7 @@ class Pool:
 
     async def _open_desk(self) -> Desk:
         try:
-            return await asyncio.to_thread(self._office.open_desk, self._owner)
+            return await asyncio.to_thread(self._office.open_desk, self._leases.owner)
         except OSError as error:
             raise _halted(error) from error
 
@@ -131,14 +133,14 @@ class Pool:
                 self._observer.reclaimed(one)
         return bool(taken)
 
-    async def _dispatch(self, desk: Desk) -> None:
+    async def _dispatch(self) -> None:
         look_first = True
         while not self._stop.is_set():
             self._wake.clear()
             is_used_up = self._scope.day_is_used_up(self._clock().date())
-            slots = desk.room(self._slots())
+            slots = self._tools.desk.room(self._slots())
             if not slots and not self._running:
-                raise desk.disk_full()
+                raise self._tools.desk.disk_full()
             if len(self._running) >= slots or (is_used_up and self._running):
                 await self._wake.wait()
                 continue
@@ -151,7 +153,7 @@ class Pool:
                     await self._nap(wait_s)
                     continue
             if await self._turn():
-                look_first = not await self._claim(desk)
+                look_first = not await self._claim(slots - len(self._running))
                 if look_first:
                     # Another worker was faster, or holds the row that is due: not again at once.
                     await self._nap(_AGAIN_S)
@@ -186,7 +188,7 @@ class Pool:
 
     async def _release_strays(self) -> bool:
         """Give back claims of this worker that it never heard of: the database went away while it was answering."""
-        strays = await self._ledger.read(lambda tx: queue.held_by(tx, self._owner))
+        strays = await self._ledger.read(lambda tx: queue.held_by(tx, self._leases.owner))
         for opened in strays:
             await self._settler.give_up(opened)
         return bool(strays)
@@ -201,20 +203,24 @@ class Pool:
                 future.cancel()
         return not self._stop.is_set() and self._pace.is_free and len(self._running) < self._slots()
 
-    async def _claim(self, desk: Desk) -> bool:
-        now = self._clock()
-        wanted = self._scope.filter()
+    async def _claim(self, free: int) -> bool:
+        """Take what may start now and start it; False if nothing is due."""
+        now, wanted = self._clock(), self._scope.filter()
+        most = self._scope.most(1 if self._pace.is_limited else free)
 
         def reserve(request: Request) -> int | None:
             return pricing.worst_case_micros(request, now.date())
 
-        claim = await self._ledger.write(lambda tx: queue.claim(tx, wanted, lease(self._owner, now), now, reserve))
-        if claim is None:
-            return False
-        most = pricing.most_usage(claim.request)
-        await self._pace.started(Weight(claim.request.images, (most.input_text_tokens or 0) + (most.output_tokens or 0)))
+        claims = await self._ledger.write(lambda tx: queue.claim(tx, wanted, self._leases.fresh(), now, reserve, most=most))
+        for claim in claims:
+            usage = pricing.most_usage(claim.request)
+            await self._pace.started(Weight(claim.request.images, (usage.input_text_tokens or 0) + (usage.output_tokens or 0)))
+            self._start(claim)
+        return bool(claims)
+
+    def _start(self, claim: Claim) -> None:
         self._scope.claimed(claim)
-        attempt = Attempt(claim, self._provider, self._settler, desk, self._hear)
+        attempt = Attempt(claim, self._tools)
         task = asyncio.create_task(attempt.run())
         self._running[task] = attempt
         task.add_done_callback(self._done)
@@ -222,7 +228,6 @@ class Pool:
             # The claim was under way when the stop came: it goes back, and nothing is sent.
             attempt.stop_waiting()
         self._observer.started(claim)
-        return True
 
     def _done(self, task: asyncio.Task[Settled]) -> None:
         del self._running[task]
@@ -257,7 +262,7 @@ class Pool:
             self._halt(halting.storage_failed(settled.ending))
 
     def _slow_down(self, ending: Ending) -> None:
-        asked_s = ending.retry_after_s or self._plan.policy.backoff_base_s
+        asked_s = self._plan.policy.backoff_base_s if ending.retry_after_s is None else ending.retry_after_s
         if self._pace.pause(asked_s) and asked_s >= _WORTH_TELLING_S:
             self._observer.notice(f"the provider asks to wait {asked_s:.0f} s ({ending.error_message})")
 

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 from batchgen.artifacts.answers import Desk, Office
+from batchgen.core.outcome import Outcome
 from batchgen.store import queue
 from batchgen.worker.events import Reclaimed
 from batchgen.worker.settle import Settler
@@ -28,7 +29,9 @@ class Recovery:
                 await asyncio.to_thread(desk.close, unsettled=not is_clear)
         now = self.settler.clock()
         for opened in await self.settler.ledger.read(lambda tx: queue.expired(tx, now)):
-            taken.append(await self.settler.give_up(opened))
+            given_up = await self.settler.give_up(opened)
+            if given_up.ending.outcome is not Outcome.SUPERSEDED:  # else another worker has just done so
+                taken.append(given_up)
         return taken
 
     async def _clear(self, desk: Desk) -> list[Reclaimed]:

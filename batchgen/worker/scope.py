@@ -45,6 +45,14 @@ class Scope:
         """For the claim."""
         return Filter(self.plan.batches, tuple(self.blocked_models), tuple(self._open) if self.limit_reached else None)
 
+    def most(self, free: int) -> int:
+        """How many of so many free slots may be filled at once."""
+        if self.plan.images_per_day:
+            return 1
+        if self.plan.limit is None or self.limit_reached:
+            return free
+        return min(free, self.plan.limit - len(self._started))
+
     def claimed(self, claim: Claim) -> None:
         """Count a start."""
         if self.plan.limit is not None:

@@ -1,8 +1,11 @@
-"""An attempt's end reaches the disk, then the ledger; the same steps settle what a dead worker left."""
+"""An attempt's end reaches the disk, then the ledger; the same steps settle what a dead worker left.
+
+Where files cannot be placed, the job keeps its lease and the desk its record, so that nobody buys the image again meanwhile.
+"""
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
@@ -19,7 +22,8 @@ from batchgen.core.retry import Policy
 from batchgen.core.usage import Usage
 from batchgen.providers.base import Answer
 from batchgen.store import closing, queue
-from batchgen.store.closing import Closing
+from batchgen.store.closing import Closing, Finish, Standing
+from batchgen.store.engine import Transaction
 from batchgen.store.queue import Claim, Opened
 from batchgen.worker.events import Closed, Reclaimed, Settled
 from batchgen.worker.ledger import Ledger
@@ -46,16 +50,20 @@ class Settler:
     policy: Policy
     clock: Callable[[], datetime]
 
-    async def settle(self, claim: Claim, answer: Answer, desk: Desk) -> Settled:
-        """Close an attempt that this worker made, keeping its images."""
+    async def settle(self, claim: Claim, answer: Answer, desk: Desk, *, is_ours: bool) -> Settled:
+        """Close an attempt that this worker made, keeping its images. `is_ours`: nobody can have taken the job away."""
         likely = pricing.likely_micros(claim.request, self.clock().date())
         ending, record = await asyncio.to_thread(_kept, claim, answer, desk, likely)
         reserved = pricing.worst_case_micros(claim.request, self.clock().date())
         attempt = _Open(claim.job_id, claim.attempt, claim.request.model, claim.failures, claim.unknowns, reserved, likely)
         if record is None:
             closed = await self._close(attempt, ending, None)
+        elif is_ours:
+            await asyncio.to_thread(desk.place, record)
+            closed = await self._close(attempt, ending, record)
+            await asyncio.to_thread(desk.discard, record)
         else:
-            closed = await self._bring_home(attempt, ending, record, desk)
+            closed = await self._bring_late(attempt, ending, record, desk)
         return Settled(claim=claim, **_facts(closed))
 
     async def settle_record(self, record: Record, desk: Desk) -> Reclaimed | None:
@@ -66,7 +74,7 @@ class Settler:
             return None
         attempt, ending = _of(opened, record.likely_micros), _ending_of(record)
         if await asyncio.to_thread(desk.is_whole, record):
-            closed = await self._bring_home(attempt, ending, record, desk)
+            closed = await self._bring_late(attempt, ending, record, desk)
         else:
             words = "the worker died while storing the answer"
             lost = replace(ending, outcome=Outcome.UNKNOWN, error_code="lost_answer", error_message=words)
@@ -81,33 +89,51 @@ class Settler:
         closed = await self._close(_of(opened), ending, None)
         return Reclaimed(batch_id=opened.batch_id, **_facts(closed))
 
-    async def _bring_home(self, attempt: _Open, ending: Ending, record: Record, desk: Desk) -> Closed:
-        """Images that are safe on disk go to their place, then into the ledger, then their record goes."""
-        if await self.ledger.read(lambda tx: closing.wants_images(tx, attempt.job_id, attempt.attempt)):
-            # Where that fails the job keeps its lease and the desk its record, so that nobody buys the image again meanwhile.
-            await asyncio.to_thread(desk.place, record)
-            closed = await self._close(attempt, ending, record)
-        else:
-            closed = await self._close(attempt, ending, None)
-        await asyncio.to_thread(desk.discard, record)
-        return closed
+    async def _bring_late(self, attempt: _Open, ending: Ending, record: Record, desk: Desk) -> Closed:
+        """An answer whose job may have gone to somebody else: the files are placed under the lock of its row, or not at all.
+
+        While a newer attempt is out the record stays, and the next start looks again.
+        """
+        end = self._end(attempt, ending, record)
+
+        def bring(tx: Transaction) -> tuple[Standing, State | None]:
+            standing = closing.standing(tx, attempt.job_id, attempt.attempt)
+            is_wanted = standing in (Standing.HELD, Standing.FREE)
+            if is_wanted:
+                desk.place(record)
+            chosen = end if is_wanted else replace(end, artifacts=(), moved=())
+            return standing, closing.finish(tx, [Finish(attempt.job_id, attempt.attempt, chosen)], self.clock())[0]
+
+        standing, state = await self.ledger.write(bring)
+        if standing is not Standing.BUSY:
+            await asyncio.to_thread(desk.discard, record)
+        return _closed(attempt, end, state)
 
     async def _close(self, attempt: _Open, ending: Ending, record: Record | None) -> Closed:
+        end = self._end(attempt, ending, record)
+        state = await self.ledger.join(self._finish, Finish(attempt.job_id, attempt.attempt, end))
+        return _closed(attempt, end, state)
+
+    def _finish(self, tx: Transaction, ends: Sequence[Finish]) -> list[State | None]:
+        return closing.finish(tx, ends, self.clock())
+
+    def _end(self, attempt: _Open, ending: Ending, record: Record | None) -> Closing:
         fared = retry.Record(attempt.attempt, attempt.failures, attempt.unknowns)
         verdict = retry.decide(ending, fared, self.policy, random.random())  # noqa: S311  (jitter)
-        now = self.clock()
-        cost = pricing.cost_of(ending, attempt.model, now.date(), attempt.likely_micros)
+        cost = pricing.cost_of(ending, attempt.model, self.clock().date(), attempt.likely_micros)
         images, moved = (record.images, record.moved) if record else ([], [])
-        end = Closing(ending, verdict, cost, tuple(images), tuple(moved))
-        state = await self.ledger.write(lambda tx: closing.finish(tx, attempt.job_id, attempt.attempt, end, now))
-        superseded = state is None
-        return Closed(
-            ending=replace(ending, outcome=Outcome.SUPERSEDED) if superseded else ending,
-            state=State.RUNNING if state is None else state,
-            images=0 if superseded else len(images),
-            cost=cost,
-            reserved_micros=attempt.reserved_micros,
-        )
+        return Closing(ending, verdict, cost, tuple(images), tuple(moved))
+
+
+def _closed(attempt: _Open, end: Closing, state: State | None) -> Closed:
+    superseded = state is None
+    return Closed(
+        ending=replace(end.ending, outcome=Outcome.SUPERSEDED) if superseded else end.ending,
+        state=State.RUNNING if state is None else state,
+        images=0 if superseded else len(end.artifacts),
+        cost=end.cost,
+        reserved_micros=attempt.reserved_micros,
+    )
 
 
 def _facts(closed: Closed) -> dict[str, Any]:
@@ -139,7 +165,7 @@ def _kept(claim: Claim, answer: Answer, desk: Desk, likely_micros: int | None) -
     if not pictures:
         return ending, None
     images = to_artifacts(Room(claim.folder, claim.custom_id, claim.have), pictures)
-    ending = replace(ending, note=other_sizes(str(claim.request.parameters.get("size", "auto")), images))
+    ending = replace(ending, remark=other_sizes(str(claim.request.parameters.get("size", "auto")), images))
     moved = [(path, desk.previous_path(path, claim.attempt)) for path in claim.replaces]
     record = _record(claim, ending, images, moved, likely_micros)
     try:
@@ -171,7 +197,7 @@ def _record(
         images=images,
         moved=moved,
         likely_micros=likely_micros,
-        note=ending.note,
+        remark=ending.remark,
     )
 
 
@@ -186,7 +212,7 @@ def _ending_of(record: Record) -> Ending:
         error_message=None if whole else f"{came} of {wanted} images came",
         request_id=record.request_id,
         usage=msgspec.convert(record.usage, Usage),
-        note=record.note,
+        remark=record.remark,
     )
 
 

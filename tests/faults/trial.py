@@ -147,7 +147,7 @@ def _states(states: Sequence[str]) -> str:
 def disagreements(case: Case, trial: Trial) -> list[str]:
     """Where what was seen is not what the case expects; empty if all is as it should be."""
     errors = [attempt["error_message"] or "" for attempt in trial.attempts]
-    notes = [attempt.get("note") or "" for attempt in trial.attempts]
+    notes = [attempt.get("remark") or "" for attempt in trial.attempts]
     checks = {
         f"became {trial.became}, not {case.becomes}": trial.became == case.becomes,
         f"{case.says!r} was not said": case.says in trial.said,

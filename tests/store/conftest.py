@@ -21,7 +21,7 @@ from batchgen.core.request import Request
 from batchgen.core.retry import Verdict
 from batchgen.core.usage import Usage
 from batchgen.store import batches, closing, listing, migrate, queue, reports, submission
-from batchgen.store.closing import Closing
+from batchgen.store.closing import Closing, Finish
 from batchgen.store.engine import Database
 from batchgen.store.queue import Claim, Filter, Lease
 from batchgen.store.submission import Comparison
@@ -105,7 +105,7 @@ class Ledger:
         custom_id: str, prompt: str = "a fox", *, model: str = "gpt-image-2", given: bool = True, **more: Any
     ) -> dict[str, Any]:
         """One staged row; `metadata` and parameters of the request may be given."""
-        metadata = more.pop("metadata", {})
+        metadata, priority = more.pop("metadata", {}), more.pop("priority", 0)
         request = Request("generate", model, prompt, more)
         return {
             "custom_id": custom_id,
@@ -116,6 +116,7 @@ class Ledger:
             "request": {"prompt": prompt, **more},
             "metadata": metadata,
             "fingerprint": request.fingerprint,
+            "priority": priority,
         }
 
     def submit(self, *rows: dict[str, Any], batch: str = "shop", at: float = 0, simulated: bool = False) -> Comparison:
@@ -152,7 +153,8 @@ class Ledger:
         most: int | None = more.pop("reserve", 1000)
         assert not more
         with self.database.write() as tx:
-            return queue.claim(tx, wanted, Lease(worker, self.at(at + lease_s)), self.at(at), lambda _request: most)
+            claims = queue.claim(tx, wanted, Lease(worker, self.at(at + lease_s)), self.at(at), lambda _request: most)
+        return claims[0] if claims else None
 
     def filter(
         self, names: Sequence[str] | None = None, blocked: Collection[str] = (), only: Collection[int] | None = None
@@ -165,7 +167,7 @@ class Ledger:
     def sent(self, claim: Claim, *, at: float = 0) -> None:
         """The body of an attempt began to go."""
         with self.database.write() as tx:
-            queue.mark_sent(tx, claim.job_id, claim.attempt, self.at(at))
+            queue.mark_sent(tx, [(claim.job_id, claim.attempt)], self.at(at))
 
     def finish(self, claim: Claim, outcome: Outcome, verdict: Verdict | State, *, at: float = 1, **more: Any) -> State | None:
         """Close an attempt: `images` are paths, `cost` micros, `moved` pairs of paths, `usage` tokens; the rest is Ending's."""
@@ -175,7 +177,7 @@ class Ledger:
         known = Cost(cost, more.pop("basis", Basis.UNKNOWN if cost is None else Basis.COMPUTED))
         end = Closing(replace(Ending(outcome, usage=usage), **more), wanted, known, images, moved)
         with self.database.write() as tx:
-            return closing.finish(tx, claim.job_id, claim.attempt, end, self.at(at))
+            return closing.finish(tx, [Finish(claim.job_id, claim.attempt, end)], self.at(at))[0]
 
     def succeed(self, claim: Claim, *paths: str, at: float = 1, cost: int | None = 40) -> State | None:
         """The whole answer came."""

@@ -29,11 +29,42 @@ def test_jobs_are_claimed_in_the_order_of_the_file(ledger):
     assert set(ledger.states().values()) == {State.RUNNING}
 
 
-def test_what_has_waited_longest_comes_first(ledger):
-    """A job that was put off comes behind those that were due before."""
+def test_priority_comes_before_the_order_of_the_file(ledger):
+    """More comes first; among equals the file decides."""
+    given = {"a": 0, "b": 5, "c": -1, "d": 5}
+    ledger.submit(*(ledger.row(name, priority=number) for name, number in given.items()))
+    assert _order(ledger) == ["b", "d", "a", "c"]
+
+
+def test_a_job_that_waits_blocks_no_other(ledger):
+    """Whoever is put off is passed over, and comes in its own place when it is due."""
     ledger.submit(ledger.row("a"), ledger.row("b"), ledger.row("c"))
     ledger.finish(ledger.claim(), Outcome.RATE_LIMITED, Verdict(State.PENDING, 5))
-    assert _order(ledger, at=10) == ["b", "c", "a"]
+    assert ledger.claim(at=3).custom_id == "b"
+    assert _order(ledger, at=10) == ["a", "c"]
+
+
+def test_what_has_failed_comes_behind_what_has_not(ledger):
+    """While a server is away, every probe goes to another row, and none uses up its tries."""
+    ledger.submit(ledger.row("a"), ledger.row("b"), ledger.row("c"))
+    tried = [ledger.claim() for _ in "ab"]
+    for claim in tried:
+        ledger.finish(claim, Outcome.UNAVAILABLE, Verdict(State.PENDING, failed=1), at=0)
+    assert _order(ledger) == ["c", "a", "b"]
+
+
+def test_many_are_claimed_at_once_and_no_more_than_asked_for(ledger):
+    """In the order of the batches and of the files, each with an attempt of its own."""
+    ledger.submit(*(ledger.row(f"a{n}") for n in range(3)), batch="a")
+    ledger.submit(*(ledger.row(f"b{n}") for n in range(3)), batch="b")
+    wanted, lease = ledger.filter(), Lease("one", ledger.at(60))
+    with ledger.database.write() as tx:
+        first = queue.claim(tx, wanted, lease, ledger.at(0), lambda _: 1, most=2)
+        rest = queue.claim(tx, wanted, lease, ledger.at(0), lambda _: 1, most=9)
+        assert queue.claim(tx, wanted, lease, ledger.at(0), lambda _: 1, most=9) == []
+    assert [claim.custom_id for claim in first] == ["a0", "a1"]
+    assert [claim.custom_id for claim in rest] == ["a2", "b0", "b1", "b2"]
+    assert all(len(ledger.attempts(claim.custom_id, claim.folder)) == 1 for claim in (*first, *rest))
 
 
 def test_batches_are_worked_in_the_order_they_are_named(ledger):
@@ -122,10 +153,10 @@ def _claim_all(url, wanted, lease, now, start, taken):
         start.wait()
         while True:
             with database.write() as tx:
-                claim = queue.claim(tx, wanted, lease, now, lambda _request: 1)
-            if claim is None:
+                claims = queue.claim(tx, wanted, lease, now, lambda _request: 1, most=3)
+            if not claims:
                 return
-            taken.append((claim.job_id, claim.attempt, lease.owner))
+            taken += [(claim.job_id, claim.attempt, lease.owner) for claim in claims]
 
 
 def test_workers_that_claim_at_once_never_share_a_job(ledger):
@@ -154,7 +185,7 @@ def test_a_claim_passes_over_what_another_one_is_taking(ledger):
     ledger.submit(ledger.row("a"), ledger.row("b"))
     wanted, lease = ledger.filter(), Lease("slow", ledger.at(60))
     with ledger.database.write() as tx:
-        slow = queue.claim(tx, wanted, lease, ledger.at(0), lambda _request: 1)
+        (slow,) = queue.claim(tx, wanted, lease, ledger.at(0), lambda _request: 1)
         quick = ledger.claim("quick")
     assert (slow.custom_id, quick.custom_id) == ("a", "b")
 
@@ -168,7 +199,7 @@ def test_a_claim_takes_one_job_whatever_the_database_plans(ledger, rows):
     with ledger.database.write() as tx:
         for kind in kinds:
             tx.execute(text(f"SET LOCAL enable_{kind} = off"))
-        claim = queue.claim(tx, ledger.filter(), Lease("one", ledger.at(60)), ledger.at(0), lambda _request: 1)
+        (claim,) = queue.claim(tx, ledger.filter(), Lease("one", ledger.at(60)), ledger.at(0), lambda _request: 1)
     assert [name for name, state in ledger.states().items() if state is State.RUNNING] == [claim.custom_id]
 
 

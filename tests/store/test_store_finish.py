@@ -6,9 +6,11 @@ import pytest
 
 from batchgen.core.artifact import Artifact
 from batchgen.core.job import FINAL, State
-from batchgen.core.outcome import Outcome
+from batchgen.core.outcome import Ending, Outcome
+from batchgen.core.pricing import Basis, Cost
 from batchgen.core.retry import Verdict
-from batchgen.store import closing
+from batchgen.store import closing, control
+from batchgen.store.closing import Closing, Finish, Standing
 
 _WAIT = {"failures": 0, "unknowns": 0}
 _ONCE = {"failures": 1, "unknowns": 0}
@@ -116,18 +118,69 @@ def test_an_old_attempt_changes_nothing_of_the_job_and_still_costs(ledger):
     assert ledger.succeed(new, "a.png", at=310) is State.SUCCEEDED
 
 
-def test_a_late_image_is_used_while_a_newer_attempt_is_out(ledger):
-    """What was paid for and came is never thrown away for an answer that may not come; the newer attempt loses then."""
+def test_a_late_image_waits_while_a_newer_attempt_is_out(ledger):
+    """Its place belongs to the newer one, which may yet fail: then what was paid for and kept is used."""
     ledger.submit(ledger.row("a"))
     old = ledger.claim()
     ledger.give_up(old)
     new = ledger.claim(at=200)
-    assert ledger.succeed(old, "late.png", at=300, cost=55) is State.SUCCEEDED
-    assert (ledger.job("a").lease_owner, ledger.files("a")) == (None, ["late.png"])
-    assert ledger.succeed(new, "new.png", at=310, cost=66) is None
+    with ledger.database.read() as tx:
+        assert closing.standing(tx, old.job_id, old.attempt) is Standing.BUSY
+    assert ledger.finish(old, Outcome.SUCCEEDED, State.SUCCEEDED, at=300, cost=55) is None
+    assert (ledger.job("a").state, ledger.attempts("a")[0].cost_micros) == (State.RUNNING, 55)
+    ledger.fail(new, at=310)
+    with ledger.database.read() as tx:
+        assert closing.standing(tx, old.job_id, old.attempt) is Standing.FREE
+    assert ledger.succeed(old, "late.png", at=320, cost=55) is State.SUCCEEDED
     first, second = ledger.attempts("a")
-    assert (first.outcome, first.cost_micros) == (Outcome.SUCCEEDED, 55)
-    assert (second.outcome, second.cost_micros, ledger.files("a")) == (Outcome.SUPERSEDED, 66, ["late.png"])
+    assert (first.outcome, first.cost_micros, second.outcome) == (Outcome.SUCCEEDED, 55, Outcome.UNAVAILABLE)
+    assert ledger.files("a") == ["late.png"]
+
+
+def _end(claim, outcome=Outcome.SUCCEEDED, state=State.SUCCEEDED, paths=()):
+    images = tuple(Artifact(n, path, "image/png", 8, 8, 9, "ab" * 32) for n, path in enumerate(paths, start=1))
+    return Finish(claim.job_id, claim.attempt, Closing(Ending(outcome), Verdict(state), Cost(7, Basis.COMPUTED), images))
+
+
+def test_many_attempts_end_together_each_in_its_own_way(ledger):
+    """Held, cancelled, lost and late ones in one call, and two attempts of one job: each as if it had come alone."""
+    ledger.submit(*(ledger.row(name) for name in "abcde"))
+    a, b, c, d1, e = (ledger.claim() for _ in "abcde")
+    with ledger.database.write() as tx:
+        control.cancel(tx, ledger.batch(), ["b"], ledger.at(5))
+    ledger.give_up(d1)
+    d2 = ledger.claim(at=200)
+    ledger.give_up(e)
+    ends = [
+        _end(a, paths=["a.png"]),
+        _end(b, Outcome.UNAVAILABLE, State.PENDING),
+        _end(c, Outcome.REJECTED, State.FAILED),
+        _end(d1),
+        _end(d2, paths=["d.png"]),
+        _end(e, paths=["e.png"]),
+    ]
+    with ledger.database.write() as tx:
+        states = closing.finish(tx, ends, ledger.at(300))
+    assert states == [State.SUCCEEDED, State.CANCELLED, State.FAILED, None, State.SUCCEEDED, State.SUCCEEDED]
+    assert list(ledger.states().values()) == [
+        State.SUCCEEDED,
+        State.CANCELLED,
+        State.FAILED,
+        State.SUCCEEDED,
+        State.SUCCEEDED,
+    ]
+    assert [ledger.files(name) for name in "abcde"] == [["a.png"], [], [], ["d.png"], ["e.png"]]
+    assert [attempt.outcome for attempt in ledger.attempts("d")] == [Outcome.SUPERSEDED, Outcome.SUCCEEDED]
+
+
+def test_what_two_workers_give_up_is_given_up_once(ledger):
+    """The second one finds the attempt closed, and changes nothing of it."""
+    ledger.submit(ledger.row("a"))
+    claim = ledger.claim()
+    ledger.give_up(claim, Outcome.LOST, at=100)
+    before = ledger.whole("a")
+    assert ledger.give_up(claim, Outcome.LOST, at=101) is None
+    assert ledger.whole("a") == before
 
 
 def test_a_job_that_is_done_takes_no_late_image(ledger):
@@ -137,7 +190,7 @@ def test_a_job_that_is_done_takes_no_late_image(ledger):
     ledger.give_up(old)
     ledger.finish(ledger.claim(at=200), Outcome.SUCCEEDED, state, at=201, images=[])
     with ledger.database.read() as tx:
-        assert not closing.wants_images(tx, old.job_id, old.attempt)
+        assert closing.standing(tx, old.job_id, old.attempt) is Standing.DONE
     assert ledger.succeed(old, "late.png", at=300, cost=55) is None
     assert (ledger.job("a").state, ledger.files("a"), ledger.attempts("a")[0].cost_micros) == (state, [], 55)
 
@@ -150,7 +203,7 @@ def test_a_late_image_is_used_if_the_job_has_none(ledger, state, gone):
     claim = ledger.claim()
     ledger.finish(claim, gone, Verdict(state, 500, failed=1), at=100)
     with ledger.database.read() as tx:
-        assert closing.wants_images(tx, claim.job_id, claim.attempt)
+        assert closing.standing(tx, claim.job_id, claim.attempt) is Standing.FREE
     assert ledger.succeed(claim, "late.png", at=300, cost=55) is State.SUCCEEDED
     job, attempt = ledger.job("a"), ledger.attempts("a")[0]
     assert (job.state, job.finished_at, ledger.files("a")) == (State.SUCCEEDED, ledger.at(300), ["late.png"])
@@ -167,7 +220,7 @@ def test_a_late_image_of_another_request_is_not_used(ledger, state):
     if state is State.FAILED:
         ledger.fail(ledger.claim(at=200), at=201)
     with ledger.database.read() as tx:
-        assert not closing.wants_images(tx, old.job_id, old.attempt)
+        assert closing.standing(tx, old.job_id, old.attempt) is Standing.DONE
     assert ledger.succeed(old, "late.png", at=300, cost=55) is None
     assert (ledger.job("a").state, ledger.files("a"), ledger.attempts("a")[0].cost_micros) == (state, [], 55)
 
@@ -189,7 +242,7 @@ def test_an_answer_is_settled_once(ledger):
     ledger.finish(claim, Outcome.INVALID_REPLY, Verdict(State.PENDING, failed=1), **end)
     before = ledger.whole("a")
     with ledger.database.read() as tx:
-        assert not closing.wants_images(tx, claim.job_id, claim.attempt)
+        assert closing.standing(tx, claim.job_id, claim.attempt) is Standing.DONE
     assert ledger.finish(claim, Outcome.INVALID_REPLY, Verdict(State.PENDING, failed=1), **end, at=300) is None
     assert ledger.whole("a") == before
 

@@ -2,6 +2,7 @@
 
 from batchgen.core.outcome import Outcome
 from batchgen.store import closing, queue
+from batchgen.store.closing import Standing
 from batchgen.store.queue import Lease, Opened
 
 
@@ -77,6 +78,6 @@ def test_any_attempt_can_be_looked_up(ledger):
         assert queue.opened(tx, old.job_id, 2).worker == "new"
         assert queue.opened(tx, old.job_id, 3) is None
         assert queue.opened(tx, 999, 1) is None
-        assert closing.wants_images(tx, old.job_id, 2)
-        assert closing.wants_images(tx, old.job_id, 1)
-        assert not closing.wants_images(tx, 999, 1)
+        assert closing.standing(tx, old.job_id, 2) is Standing.HELD
+        assert closing.standing(tx, old.job_id, 1) is Standing.BUSY
+        assert closing.standing(tx, 999, 1) is Standing.DONE

@@ -206,6 +206,6 @@ def test_another_size_than_asked_is_noted_and_not_failed(bench):
     batch = bench.submit(["bear,a bear", "cat,a cat,auto"], columns="custom_id,prompt,size")
     result, _ = bench.work(batch)
     assert bench.states(batch) == {State.SUCCEEDED: 2}
-    notes = [bench.job(batch, name).attempts[0].note for name in ("bear", "cat")]
+    notes = [bench.job(batch, name).attempts[0].remark for name in ("bear", "cat")]
     assert notes == ["asked for 1024x1024, came 8x8", None]
-    assert result.noted == 1
+    assert result.remarked == 1

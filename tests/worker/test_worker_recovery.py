@@ -21,7 +21,7 @@ from batchgen.core.outcome import Ending, Outcome
 from batchgen.core.pricing import Basis, Cost
 from batchgen.core.retry import Verdict
 from batchgen.store import closing, queue
-from batchgen.store.closing import Closing
+from batchgen.store.closing import Closing, Finish
 from batchgen.store.queue import Filter, Lease
 
 TESTS = Path(__file__).resolve().parent.parent
@@ -129,9 +129,9 @@ def lease_of(bench, owner, seconds):
 def claimed_elsewhere(bench, batch, *, seconds, sent=True, owner="other-machine-1-ab"):
     """A worker of another machine takes the next job."""
     with bench.database.write() as tx:
-        claim = queue.claim(tx, Filter([batch.id]), lease_of(bench, owner, seconds), bench.clock(), lambda _: 1000)
+        (claim,) = queue.claim(tx, Filter([batch.id]), lease_of(bench, owner, seconds), bench.clock(), lambda _: 1000)
         if sent:
-            queue.mark_sent(tx, claim.job_id, claim.attempt, bench.clock())
+            queue.mark_sent(tx, [(claim.job_id, claim.attempt)], bench.clock())
     return claim
 
 
@@ -176,7 +176,7 @@ def settle_late(bench, claim, data):
     (artifact,) = to_artifacts(Room(claim.folder, claim.custom_id, claim.have), [inspect(data)])
     end = Closing(Ending(Outcome.SUCCEEDED, http_status=200), Verdict(State.SUCCEEDED), Cost(77, Basis.COMPUTED), (artifact,))
     with bench.database.write() as tx:
-        return closing.finish(tx, claim.job_id, claim.attempt, end, bench.clock())
+        return closing.finish(tx, [Finish(claim.job_id, claim.attempt, end)], bench.clock())[0]
 
 
 def test_a_late_answer_of_a_superseded_attempt_records_its_cost(bench):

@@ -16,5 +16,5 @@ _KNOWN_SO_FAR = """
 def upgrade() -> None:
     """Add the two columns; until now a cost was computed or not known."""
     op.add_column("attempts", sa.Column("cost_basis", sa.String(10), nullable=True))
-    op.add_column("attempts", sa.Column("note", sa.Text(), nullable=True))
+    op.add_column("attempts", sa.Column("remark", sa.Text(), nullable=True))
     op.execute(_KNOWN_SO_FAR)
