@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TESTS ?= tests
+ROUNDS ?= 5
 
-.PHONY: demo test torture faults check clean
+.PHONY: demo test torture faults bench check clean
 
 # The bundled manifest on the built-in sandbox: no key, no cost.
 demo: $(VENV)/.base
@@ -22,6 +23,11 @@ torture: $(VENV)/.test
 # Every fault of the table put to the program; prints what became of each and writes it to docs/faults.md.
 faults: $(VENV)/.test
 	cd tests && ../$(BIN)/python -m faults.page ../docs/faults.md
+
+# The program beside others and against its targets; all parts, or PART=small, large, scale, limits. The tables stay in
+# benchmarks/RESULTS.md. What is written meanwhile (3 GB at most) goes to the temporary folder, TMPDIR=... for another disk.
+bench: $(VENV)/.test
+	$(BIN)/python -m benchmarks --rounds $(ROUNDS) $(PART)
 
 # Linters, types and the layer law.
 check: $(VENV)/.check
