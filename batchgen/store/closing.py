@@ -78,13 +78,16 @@ def _apart(ends: Sequence[Finish]) -> list[list[Finish]]:
 def _held(tx: Connection, ends: Sequence[Finish]) -> dict[int, bool]:
     """The jobs that these attempts still hold, locked, and whether a person wants them cancelled."""
     attempt_of = {end.job_id: end.attempt for end in ends}
-    query = (
-        select(jobs.c.id, jobs.c.attempt, jobs.c.cancel_requested)
-        .where(jobs.c.id.in_(attempt_of), jobs.c.state == State.RUNNING)
-        .order_by(jobs.c.id)  # always in one order, so that two workers never wait for each other
-        .with_for_update()
-    )
-    return {row.id: row.cancel_requested for row in tx.execute(query) if row.attempt == attempt_of[row.id]}
+    rows = tx.execute(_HELD, {"ids": list(attempt_of)})
+    return {row.id: row.cancel_requested for row in rows if row.attempt == attempt_of[row.id]}
+
+
+_HELD = (
+    select(jobs.c.id, jobs.c.attempt, jobs.c.cancel_requested)
+    .where(jobs.c.id.in_(bindparam("ids", expanding=True)), jobs.c.state == State.RUNNING)
+    .order_by(jobs.c.id)  # always in one order, so that two workers never wait for each other
+    .with_for_update()
+)
 
 
 def _finish_held(
@@ -224,4 +227,7 @@ def _add_artifacts(tx: Connection, ends: Sequence[Finish], now: datetime) -> Non
         for image in end.closing.artifacts
     ]
     if rows:
-        tx.execute(insert(artifacts), rows)
+        tx.execute(_ADD, rows)
+
+
+_ADD = insert(artifacts)

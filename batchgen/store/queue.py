@@ -5,12 +5,27 @@ Claiming, marking and finishing take many at once: at full speed the statements 
 `attempt` is the fencing token: whoever does not hold the newest attempt of a running job changes nothing of the job.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, insert, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal_column,
+    select,
+    tuple_,
+    update,
+)
 
 from batchgen.core.job import State
 from batchgen.core.request import Request
@@ -69,58 +84,49 @@ def claim(
 ) -> list[Claim]:
     """Take the next due jobs, `most` at the utmost, and open their attempts: batches in order, then priority, then position."""
     rows: list[Row[Any]] = []
+    due, chosen = _due(bool(wanted.blocked_models), wanted.only_jobs is not None), _chosen(wanted)
     for batch_id in wanted.batches:
-        rows += tx.execute(_due(wanted, batch_id, now, most - len(rows))).all()
+        rows += tx.execute(due, {"batch": batch_id, "now": now, "most": most - len(rows), **chosen}).all()
         if len(rows) >= most:
             break
     if not rows:
         return []
-    taken = {"state": State.RUNNING, "lease_owner": lease.owner, "lease_expires_at": lease.expires_at}
-    tx.execute(update(jobs).where(jobs.c.id.in_([row.id for row in rows])).values(**taken, attempt=jobs.c.attempt + 1))
+    tx.execute(_TAKE, {"ids": [row.id for row in rows], "owner": lease.owner, "until": lease.expires_at})
     claims = [_claim(tx, row) for row in rows]
     opened = [
         _opening(claimed, row.fingerprint, lease, now, reserve(claimed.request))
         for claimed, row in zip(claims, rows, strict=True)
     ]
-    tx.execute(insert(attempts), opened)
+    tx.execute(_OPEN, opened)
     return claims
 
 
 def next_due(tx: Connection, wanted: Filter) -> datetime | None:
     """When the first claimable job is due, or None if there is none."""
-    due = []
-    for batch_id in wanted.batches:
-        query = select(jobs.c.available_at).where(jobs.c.batch_id == batch_id, *_claimable(wanted))
-        due.append(tx.execute(query.order_by(jobs.c.available_at).limit(1)).scalar_one_or_none())
+    earliest, chosen = _earliest(bool(wanted.blocked_models), wanted.only_jobs is not None), _chosen(wanted)
+    due = [tx.execute(earliest, {"batch": batch_id, **chosen}).scalar_one_or_none() for batch_id in wanted.batches]
     return min((moment for moment in due if moment is not None), default=None)
 
 
 def mark_sent(tx: Connection, sent: Sequence[tuple[int, int]], now: datetime) -> list[bool]:
     """From here on these attempts (job, number) may be billed; False where the job was taken away: nothing may be sent then."""
-    holds = exists().where(jobs.c.id == attempts.c.job_id, jobs.c.state == State.RUNNING, jobs.c.attempt == attempts.c.number)
-    key = tuple_(attempts.c.job_id, attempts.c.number)
-    marked = update(attempts).where(key.in_(sent), holds).values(sent_at=now).returning(attempts.c.job_id, attempts.c.number)
-    found = {(row.job_id, row.number) for row in tx.execute(marked)}
+    found = {(row.job_id, row.number) for row in tx.execute(_MARK, {"sent": sent, "now": now})}
     return [one in found for one in sent]
 
 
 def renew(tx: Connection, lease: Lease) -> None:
     """Push the end of everything this worker holds."""
-    tx.execute(
-        update(jobs)
-        .where(jobs.c.state == State.RUNNING, jobs.c.lease_owner == lease.owner)
-        .values(lease_expires_at=lease.expires_at)
-    )
+    tx.execute(update(jobs).where(_IS_RUNNING, jobs.c.lease_owner == lease.owner).values(lease_expires_at=lease.expires_at))
 
 
 def held_by(tx: Connection, owner: str) -> list[Opened]:
     """The running attempts of a worker."""
-    return _opened_where(tx, and_(jobs.c.state == State.RUNNING, jobs.c.lease_owner == owner))
+    return _opened_where(tx, and_(_IS_RUNNING, jobs.c.lease_owner == owner))
 
 
 def expired(tx: Connection, now: datetime) -> list[Opened]:
     """The running attempts of silent workers, whose leases have run out."""
-    return _opened_where(tx, and_(jobs.c.state == State.RUNNING, jobs.c.lease_expires_at < now))
+    return _opened_where(tx, and_(_IS_RUNNING, jobs.c.lease_expires_at < now))
 
 
 def opened(tx: Connection, job_id: int, attempt: int) -> Opened | None:
@@ -136,26 +142,65 @@ def request_of(row: Row[Any]) -> Request:
     return Request(row.operation, row.model, prompt, parameters)
 
 
-def _claimable(wanted: Filter) -> Iterable[Any]:
-    yield jobs.c.state == State.PENDING
+# Statements are built once: at full speed, building them again for every call costs more than all the rest.
+# A state is written out and no parameter: else the database cannot tell that an index of that state's rows will do.
+_IS_PENDING = jobs.c.state == literal_column(f"'{State.PENDING}'")
+_IS_RUNNING = jobs.c.state == literal_column(f"'{State.RUNNING}'")
+_TAKE = (
+    update(jobs)
+    .where(jobs.c.id.in_(bindparam("ids", expanding=True)))
+    .values(
+        state=State.RUNNING, attempt=jobs.c.attempt + 1, lease_owner=bindparam("owner"), lease_expires_at=bindparam("until")
+    )
+)
+_OPEN = insert(attempts)
+_MARK = (
+    update(attempts)
+    .where(
+        tuple_(attempts.c.job_id, attempts.c.number).in_(bindparam("sent", expanding=True)),
+        exists().where(jobs.c.id == attempts.c.job_id, _IS_RUNNING, jobs.c.attempt == attempts.c.number),
+    )
+    .values(sent_at=bindparam("now"))
+    .returning(attempts.c.job_id, attempts.c.number)
+)
+
+
+def _claimable(*, blocked: bool, only: bool) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [jobs.c.batch_id == bindparam("batch"), _IS_PENDING]
+    if blocked:
+        conditions.append(jobs.c.model.not_in(bindparam("blocked", expanding=True)))
+    if only:
+        conditions.append(jobs.c.id.in_(bindparam("only", expanding=True)))
+    return conditions
+
+
+def _chosen(wanted: Filter) -> dict[str, Any]:
+    chosen: dict[str, Any] = {}
     if wanted.blocked_models:
-        yield jobs.c.model.not_in(wanted.blocked_models)
+        chosen["blocked"] = list(wanted.blocked_models)
     if wanted.only_jobs is not None:
-        yield jobs.c.id.in_(wanted.only_jobs)
+        chosen["only"] = list(wanted.only_jobs)
+    return chosen
 
 
-def _due(wanted: Filter, batch_id: int, now: datetime, most: int) -> Select[Any]:
+@cache
+def _due(blocked: bool, only: bool) -> Select[Any]:
     """The rows to take, locked; what another worker has locked is its own."""
     told = (jobs.c.id, jobs.c.batch_id, jobs.c.custom_id, jobs.c.operation, jobs.c.model, jobs.c.request, jobs.c.fingerprint)
     return (
         select(*told, jobs.c.attempt, jobs.c.failures, jobs.c.unknowns, batches.c.name.label("folder"))
         .join(batches, batches.c.id == jobs.c.batch_id)
-        .where(jobs.c.batch_id == batch_id, jobs.c.available_at <= now, *_claimable(wanted))
+        .where(jobs.c.available_at <= bindparam("now"), *_claimable(blocked=blocked, only=only))
         # What has failed comes behind what has not: in bad weather the probes shall not use up the tries of the first row.
         .order_by(jobs.c.priority.desc(), jobs.c.failures, jobs.c.position, jobs.c.id)
-        .limit(most)
+        .limit(bindparam("most"))
         .with_for_update(skip_locked=True, of=jobs)
     )
+
+
+@cache
+def _earliest(blocked: bool, only: bool) -> Select[Any]:
+    return select(func.min(jobs.c.available_at)).where(*_claimable(blocked=blocked, only=only))
 
 
 def _claim(tx: Connection, row: Row[Any]) -> Claim:
@@ -205,9 +250,8 @@ def _opened_where(tx: Connection, condition: ColumnElement[bool], *, newest: boo
         select(attempts, jobs.c.failures, jobs.c.unknowns, jobs.c.batch_id)
         .join(jobs, and_(of_job, attempts.c.number == jobs.c.attempt) if newest else of_job)
         .where(condition)
-        .order_by(jobs.c.id)
     )
-    return [
+    found = [
         Opened(
             row.job_id,
             row.number,
@@ -221,3 +265,5 @@ def _opened_where(tx: Connection, condition: ColumnElement[bool], *, newest: boo
         )
         for row in tx.execute(query)
     ]
+    # Not sorted by the database: it would take the jobs in that order, all of them, to find the few that run.
+    return sorted(found, key=lambda opened: opened.job_id)
