@@ -108,7 +108,7 @@ class Project:
     @asynccontextmanager
     async def pool(self, plan: "Plan", observer: "Observer", *, simulated: bool) -> "AsyncIterator[Pool]":
         """A worker with its provider, opened and closed."""
-        from batchgen.artifacts.answers import Office
+        from batchgen.artifacts.office import Office
         from batchgen.worker.ledger import Ledger
         from batchgen.worker.pool import Doors, Pool
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from batchgen.artifacts import files
-from batchgen.artifacts.answers import Desk
+from batchgen.artifacts.desk import Desk
 from batchgen.exports import rows
 from batchgen.providers import http
 from batchgen.store import closing, control, queue, submission

@@ -23,6 +23,10 @@ class Outcome(StrEnum):
     SUPERSEDED = "superseded"  # the answer came after the job had been taken away
 
 
+# Ends that were written without the answer: should it be found, they learn how the attempt really ended.
+GIVEN_UP = (Outcome.UNKNOWN, Outcome.LOST, Outcome.STORAGE_FAILED, Outcome.SUPERSEDED)
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """One attempt's end. `retry_after_s` is what the provider asked for; `blocked_model` narrows account_blocked to a model.

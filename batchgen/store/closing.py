@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
 from batchgen.core.artifact import Artifact
 from batchgen.core.job import FINAL, State
-from batchgen.core.outcome import Ending, Outcome
+from batchgen.core.outcome import GIVEN_UP, Ending, Outcome
 from batchgen.core.pricing import Cost
 from batchgen.core.retry import Verdict
 from batchgen.store.tables import artifacts, attempts, jobs
@@ -196,7 +196,6 @@ def _ended(end: Finish, now: datetime, *, superseded: bool) -> dict[str, Any]:
     }
 
 
-_GIVEN_UP = (Outcome.UNKNOWN, Outcome.LOST, Outcome.STORAGE_FAILED, Outcome.SUPERSEDED)
 _WRITTEN = (
     *("http_status", "error_code", "error_message", "provider_request_id"),
     *("input_text_tokens", "input_image_tokens", "output_tokens", "output_text_tokens"),
@@ -207,7 +206,7 @@ _END = (
     .where(
         attempts.c.job_id == bindparam("of_job"),
         attempts.c.number == bindparam("of_number"),
-        or_(attempts.c.outcome.is_(None), *(attempts.c.outcome == outcome for outcome in _GIVEN_UP)),
+        or_(attempts.c.outcome.is_(None), *(attempts.c.outcome == outcome for outcome in GIVEN_UP)),
     )
     .values({name: bindparam(name) for name in _WRITTEN})
 )

@@ -28,6 +28,7 @@ from sqlalchemy import (
 )
 
 from batchgen.core.job import State
+from batchgen.core.outcome import GIVEN_UP
 from batchgen.core.request import Request
 from batchgen.store.tables import artifacts, attempts, batches, jobs
 
@@ -77,6 +78,7 @@ class Opened:
     unknowns: int
     batch_id: int
     reserved_micros: int | None
+    is_settled: bool  # closed for good: neither open nor given up
 
 
 def claim(
@@ -262,6 +264,7 @@ def _opened_where(tx: Connection, condition: ColumnElement[bool], *, newest: boo
             row.unknowns,
             row.batch_id,
             row.reserved_micros,
+            row.outcome not in (None, *GIVEN_UP),
         )
         for row in tx.execute(query)
     ]

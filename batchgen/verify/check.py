@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from batchgen.artifacts.answers import HOME_INSIDE
 from batchgen.artifacts.image import NotAnImage, inspect
+from batchgen.artifacts.office import HOME_INSIDE
 from batchgen.store import shelf
 from batchgen.store.batches import Batch
 from batchgen.store.engine import Database, Transaction

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from batchgen.artifacts import files
+from batchgen.artifacts.syncs import sync_folder
 from batchgen.core import pricing
 from batchgen.core.job import State
 from batchgen.store import shelf
@@ -93,4 +94,4 @@ def _put_back(root: Path, path: Path, home: Shelved) -> None:
         aside.parent.mkdir(exist_ok=True)
         target.replace(aside)
     path.replace(target)
-    files.sync_folder(target.parent)
+    sync_folder(target.parent)

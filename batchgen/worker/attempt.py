@@ -6,15 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from batchgen.artifacts.answers import Desk
+from batchgen.artifacts.desk import Desk
+from batchgen.core import pricing
 from batchgen.core.outcome import Ending, Outcome
 from batchgen.errors import DatabaseError
-from batchgen.providers.base import Answer, Provider
+from batchgen.providers.base import Provider
 from batchgen.providers.http import HttpReply
 from batchgen.store import queue
 from batchgen.store.engine import Transaction
 from batchgen.store.queue import Claim
 from batchgen.worker.events import Settled
+from batchgen.worker.keeping import Kept, keep
 from batchgen.worker.lease import Leases
 from batchgen.worker.settle import Settler
 
@@ -36,7 +38,6 @@ class Attempt:
     def __init__(self, claim: Claim, tools: Tools) -> None:
         self.claim = claim
         self._tools = tools
-        self._settler = tools.settler
         self._claimed_at = time.monotonic()
         self._sent = False
         self._is_stopped = False
@@ -60,11 +61,11 @@ class Attempt:
             raise
         except Exception as error:
             # A mistake of the program itself must not leave the job running, nor hide what may have been billed.
-            await self._settle(Answer(self._unanswered("program_error", repr(error))))
+            await self._settle(Kept(self._unanswered("program_error", repr(error))))
             raise
-        answer = Answer(reply) if isinstance(reply, Ending) else await asyncio.to_thread(self._read, reply, self._settler.clock)
-        self._tools.heard(self.claim, answer.ending)
-        return await self._settle(answer)
+        kept = Kept(reply) if isinstance(reply, Ending) else await asyncio.to_thread(self._take_in, reply)
+        self._tools.heard(self.claim, kept.ending)
+        return await self._settle(kept)
 
     def stop_waiting(self) -> None:
         """Give up on an answer that has not come; what has come is settled all the same."""
@@ -72,16 +73,19 @@ class Attempt:
         if self._call is not None:
             self._call.cancel()
 
-    async def _settle(self, answer: Answer) -> Settled:
-        is_ours = self._tools.leases.cover(self._claimed_at)
-        return await self._settler.settle(self.claim, answer, self._tools.desk, is_ours=is_ours)
+    async def _settle(self, kept: Kept) -> Settled:
+        return await self._tools.settler.settle(self.claim, kept, self._tools.desk)
 
-    def _read(self, reply: HttpReply, clock: Callable[[], datetime]) -> Answer:
-        return self._tools.provider.read(reply, self.claim.request, clock())
+    def _take_in(self, reply: HttpReply) -> Kept:
+        """Decode, inspect and store: what takes time, in one go and off the event loop."""
+        now = self._tools.settler.clock()
+        answer = self._tools.provider.read(reply, self.claim.request, now)
+        likely = pricing.likely_micros(self.claim.request, now.date())
+        return keep(self.claim, answer, self._tools.desk, likely, is_ours=self._tools.leases.cover(self._claimed_at))
 
     async def _mark_sent(self) -> None:
-        now = self._settler.clock()
-        if not await self._settler.ledger.join(_mark_sent, (self.claim.job_id, self.claim.attempt, now)):
+        now = self._tools.settler.clock()
+        if not await self._tools.settler.ledger.join(_mark_sent, (self.claim.job_id, self.claim.attempt, now)):
             raise _TakenAway
         self._sent = True
 

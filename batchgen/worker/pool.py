@@ -5,11 +5,13 @@ It never holds a job that it cannot start. Halting stops the claiming; what is i
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from batchgen.artifacts.answers import Desk, Office
+from batchgen.artifacts.desk import Desk
+from batchgen.artifacts.office import Office
 from batchgen.core import pricing
 from batchgen.core.job import State
 from batchgen.core.outcome import Ending, Outcome
@@ -34,6 +36,7 @@ from batchgen.worker.weather import Weather
 # How often a worker with nothing to do looks at what others are doing.
 _LOOK_S = 1.0
 _AGAIN_S = 0.02
+_THREADS = 32
 # A shorter wait is no news.
 _WORTH_TELLING_S = 10.0
 
@@ -91,6 +94,8 @@ class Pool:
 
     async def run(self) -> Result:
         """Work until every job in scope is final, or the run halts. Raises Halted where it cannot even begin."""
+        # The disk answers late and many at once: more threads than cores.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, thread_name_prefix="disk"))
         desk = await self._open_desk()
         is_clear = False
         try:

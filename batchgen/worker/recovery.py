@@ -3,7 +3,8 @@
 import asyncio
 from dataclasses import dataclass
 
-from batchgen.artifacts.answers import Desk, Office
+from batchgen.artifacts.desk import Desk
+from batchgen.artifacts.office import Office
 from batchgen.core.outcome import Outcome
 from batchgen.store import queue
 from batchgen.worker.events import Reclaimed

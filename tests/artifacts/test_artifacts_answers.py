@@ -14,8 +14,9 @@ import pytest
 from PIL import Image
 
 from batchgen.artifacts import files
-from batchgen.artifacts.answers import Office, Record, Room, to_artifacts
+from batchgen.artifacts.answers import Record, Room, to_artifacts
 from batchgen.artifacts.image import inspect
+from batchgen.artifacts.office import Office
 from batchgen.core.artifact import Artifact
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -305,7 +306,7 @@ def test_a_name_that_is_taken_by_something_else_is_a_disk_error(root):
 
 HOLDER = """
 import pathlib, sys
-from batchgen.artifacts.answers import Office
+from batchgen.artifacts.office import Office
 desk = Office(pathlib.Path(sys.argv[1])).open_desk(sys.argv[2])
 print("open", flush=True)
 sys.stdin.read()

@@ -14,8 +14,9 @@ from crash_points import RECOVERING, WORKING
 from scripted_server import USAGE_MICROS, ScriptedServer, error, png
 from worker_bench import BOUND_S, Bench, Watcher, until
 
-from batchgen.artifacts.answers import Office, Record, Room, to_artifacts
+from batchgen.artifacts.answers import Record, Room, to_artifacts
 from batchgen.artifacts.image import inspect
+from batchgen.artifacts.office import Office
 from batchgen.core.job import State
 from batchgen.core.outcome import Ending, Outcome
 from batchgen.core.pricing import Basis, Cost

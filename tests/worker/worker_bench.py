@@ -13,7 +13,7 @@ from typing import Any
 
 from scripted_server import Behaviour, ScriptedServer
 
-from batchgen.artifacts.answers import Office
+from batchgen.artifacts.office import Office
 from batchgen.core.assembly import BUILT_IN
 from batchgen.core.job import State
 from batchgen.core.retry import Policy

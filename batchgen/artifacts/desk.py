@@ -1,0 +1,174 @@
+"""One worker's desk: answers that reached the disk before the ledger knew of them, so that no crash loses or rebuys them.
+
+Every worker has a folder beside the storage root (below the root lie finished images only). An answer is first a small
+record of all that settles its attempt and its images as parts, then the parts are renamed into place, then the ledger
+commits, then the record goes. An image that is whole on disk therefore always has a record that names it.
+"""
+
+import errno
+import hashlib
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from filelock import FileLock
+
+from batchgen.artifacts import files
+from batchgen.artifacts.answers import Record
+from batchgen.artifacts.journal import Journal
+from batchgen.artifacts.syncs import FolderSyncs
+from batchgen.core.artifact import Artifact
+
+# Replies that could not be understood, for a person to look at: the newest ones, so that they do not pile up.
+UNREAD = "unread"
+_OWNER_ONLY = 0o600
+_MOST_UNREAD = 20
+# Less than one large image: to begin would be to buy what cannot be kept.
+_LEAST_FREE_BYTES = 16 * 1024 * 1024
+# A large PNG; so much has to be free for every request that is out.
+_BYTES_AN_ANSWER = 8 * 1024 * 1024
+
+
+class Desk:
+    """One worker's folder. Calls block on the disk; they may be made from several threads at once."""
+
+    def __init__(self, root: Path, folder: Path, lock: FileLock) -> None:
+        self._root = root
+        self._folder = folder
+        self._lock = lock
+        self._journal = Journal(folder)
+        # Names are made durable together with the records written before: one wait for both.
+        self._syncs = FolderSyncs(self._journal.sync)
+
+    @property
+    def owner(self) -> str:
+        """The worker whose folder this is."""
+        return self._folder.name
+
+    def room(self, wanted: int) -> int:
+        """For how many answers the disk has room, `wanted` at most: what is out and cannot be stored is paid and lost.
+
+        It takes microseconds. Raises OSError where the storage cannot be asked.
+        """
+        return min(wanted, room_on_disk(self._root))
+
+    def refuse_links(self, batches: Iterable[str]) -> None:
+        """Raises OSError, before anything is paid, where a batch's folder is a link."""
+        for name in batches:
+            files.refuse_link(self._root / name)
+
+    def disk_full(self) -> OSError:
+        """The error of a disk without room."""
+        return disk_full(self._root)
+
+    def previous_path(self, path: str, attempt: int) -> str:
+        """Where an image can go to make room for the one that an attempt brings."""
+        return files.previous_path(self._root, path, attempt)
+
+    def write(self, record: Record, images: Sequence[bytes]) -> None:
+        """Write an answer down; durable when `hold` or `place` has returned. Raises OSError: then nothing of it counts."""
+        try:
+            self._journal.append(record)
+            for image, data in zip(record.images, images, strict=True):
+                files.write_durably(self._part_path(record, image), data)
+        except OSError:
+            self.discard(record)
+            raise
+
+    def hold(self) -> None:
+        """Return when every answer that was written is durable. Raises OSError."""
+        self._syncs.wait(self._folder)
+
+    def keep_unread(self, job_id: int, attempt: int, reply: bytes) -> Path:
+        """Store a reply that could not be understood, in place of the oldest such one if there are many. Raises OSError."""
+        folder = self._folder.parent / UNREAD
+        folder.mkdir(mode=0o700, exist_ok=True)
+        path = folder / f"{self.owner}-{job_id}-{attempt}.reply"
+        files.write_whole(path, reply, mode=_OWNER_ONLY)
+        for old in sorted(folder.glob("*.reply"), key=_age)[:-_MOST_UNREAD]:
+            old.unlink(missing_ok=True)
+        return path
+
+    def place(self, record: Record) -> None:
+        """Rename the parts to where they belong, durably. May be repeated after a crash at any point of it."""
+        arriving = [image for image in record.images if files.is_there(self._part_path(record, image))]
+        folders = {(self._root / image.path).parent for image in record.images}
+        for folder in folders:
+            files.refuse_link(folder)
+            files.make_folder(folder, self._syncs)
+        # After a crash in here the old path may hold a new image already; then its part is gone and nothing is moved again.
+        if len(arriving) == len(record.images):
+            for old, new in record.moved:
+                folders.add(self._make_room(old, new))
+        for image in arriving:
+            # A file that the ledger does not know is not ours to overwrite.
+            if files.is_there(self._root / image.path):
+                folders.add(self._make_room(image.path, self.previous_path(image.path, record.attempt)))
+            self._part_path(record, image).replace(self._root / image.path)
+        for folder in folders:
+            self._syncs.wait(folder)
+
+    def is_whole(self, record: Record) -> bool:
+        """Whether every image of a record is on disk, as a part or in its place already."""
+        return all(_is(self._part_path(record, image), image) or _is(self._root / image.path, image) for image in record.images)
+
+    def discard(self, record: Record) -> None:
+        """Forget an answer that nobody wants."""
+        for image in record.images:
+            self._part_path(record, image).unlink(missing_ok=True)
+        self._journal.settle(record)
+
+    def settle(self, record: Record) -> None:
+        """Forget an answer that is in its place and in the ledger."""
+        self._journal.settle(record)
+
+    def records(self) -> list[Record]:
+        """Answers that were not settled, oldest attempt first."""
+        return self._journal.records()
+
+    def close(self, *, unsettled: bool = False) -> None:
+        """Leave; records that are left stay for the next worker, and so does the folder if there is `unsettled` work.
+
+        By the folder, the next start sees at once that this worker is gone.
+        """
+        empty = self._journal.close() and not unsettled
+        self._lock.release()
+        if empty:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _make_room(self, old: str, new: str) -> Path:
+        """Returns the folder to sync."""
+        source, target = self._root / old, self._root / new
+        if files.is_there(source) and not files.is_there(target):
+            files.refuse_link(target.parent)
+            files.make_folder(target.parent, self._syncs)
+            source.replace(target)
+        return target.parent
+
+    def _part_path(self, record: Record, image: Artifact) -> Path:
+        return self._folder / f"{record.job_id}-{record.attempt}-{image.ordinal}.part"
+
+
+def disk_full(root: Path) -> OSError:
+    """The error of a disk without room."""
+    return OSError(errno.ENOSPC, f"the disk of {root} is full")
+
+
+def room_on_disk(root: Path) -> int:
+    """For how many answers there is room, large ones. Raises OSError where the storage cannot be asked."""
+    return max(0, (shutil.disk_usage(root).free - _LEAST_FREE_BYTES) // _BYTES_AN_ANSWER)
+
+
+def _age(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        # Another worker has just thrown it away.
+        return 0.0
+
+
+def _is(path: Path, image: Artifact) -> bool:
+    if not path.is_file() or path.stat().st_size != image.bytes:
+        return False
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == image.sha256

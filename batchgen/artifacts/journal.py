@@ -1,0 +1,114 @@
+"""The records of answers on their way, a line each, appended to a file that is begun anew when it is long.
+
+A file for each record would be made and deleted for each answer, and that alone was a third of the work: file systems do not
+like to give away again what has just been deleted.
+"""
+
+import os
+import threading
+from pathlib import Path
+
+import msgspec
+
+from batchgen.artifacts import files
+from batchgen.artifacts.answers import Record
+from batchgen.artifacts.syncs import sync_folder
+
+_SUFFIX = ".answers"
+_OWNER_ONLY = 0o600
+# Longer files are not worth reading again after a death.
+_MOST_RECORDS = 500
+
+Key = tuple[int, int]
+
+
+class Journal:
+    """The records in a worker's folder. Any number of threads may write; a dead worker's is only read, and thinned out."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._open: dict[Path, set[Key]] = {}  # what is not settled yet, by file
+        self._handle: int | None = None
+        self._written = 0
+
+    def append(self, record: Record) -> None:
+        """Write a record down; it is durable when `sync` has returned. Raises OSError."""
+        line = msgspec.json.encode(record) + b"\n"
+        with self._lock:
+            if self._handle is None or self._written >= _MOST_RECORDS:
+                self._begin()
+            assert self._handle is not None
+            try:
+                files.write_all(self._handle, line)
+            except OSError:
+                # What may stand there of it would spoil the next line.
+                os.close(self._handle)
+                self._handle = None
+                raise
+            self._open[self._newest()].add(_key(record))
+            self._written += 1
+
+    def sync(self) -> None:
+        """Make all records durable. Raises OSError."""
+        with self._lock:
+            handle = None if self._handle is None else os.dup(self._handle)
+        if handle is not None:
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+
+    def settle(self, record: Record) -> None:
+        """Forget a record; a file without any that counts goes."""
+        with self._lock:
+            for path, keys in list(self._open.items()):
+                keys.discard(_key(record))
+                if not keys and path != self._newest():
+                    del self._open[path]
+                    path.unlink(missing_ok=True)
+
+    def records(self) -> list[Record]:
+        """What was written and not settled, oldest attempt first."""
+        found: dict[Key, Record] = {}
+        for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
+            here = [record for record in map(_decoded, path.read_bytes().splitlines()) if record is not None]
+            found |= {_key(record): record for record in here}
+            self._open.setdefault(path, {_key(record) for record in here})
+        return sorted((record for key, record in found.items() if self._is_open(key)), key=_key)
+
+    def close(self) -> bool:
+        """Write no more; returns whether nothing is left."""
+        with self._lock:
+            if self._handle is not None:
+                os.close(self._handle)
+                self._handle = None
+        return not any(self._open.values())
+
+    def _is_open(self, key: Key) -> bool:
+        return any(key in keys for keys in self._open.values())
+
+    def _newest(self) -> Path:
+        return next(reversed(self._open))
+
+    def _begin(self) -> None:
+        if self._handle is not None:
+            # Whoever still waits for its records waits for a sync of the next file.
+            os.fsync(self._handle)
+            os.close(self._handle)
+        path = self._folder / f"{len(list(self._folder.glob(f'*{_SUFFIX}'))):06d}-{os.urandom(4).hex()}{_SUFFIX}"
+        self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, _OWNER_ONLY)
+        self._open[path], self._written = set(), 0
+        sync_folder(self._folder)
+
+
+def _key(record: Record) -> Key:
+    return (record.job_id, record.attempt)
+
+
+def _decoded(line: bytes) -> Record | None:
+    """A line that is no record was being written when its worker died, or is of another version of us: it stops nobody."""
+    try:
+        return msgspec.json.decode(line, type=Record)
+    except msgspec.DecodeError:
+        return None
