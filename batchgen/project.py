@@ -86,8 +86,8 @@ class Project:
 
     def plan(self, batches: "Sequence[Batch]", limit: int | None) -> "Plan":
         """How to work on these batches."""
+        from batchgen.core.pace import Limits
         from batchgen.core.retry import Policy
-        from batchgen.worker.pace import Limits
         from batchgen.worker.plan import Plan
 
         limits, retry = self.settings.limits, self.settings.retry
@@ -95,15 +95,21 @@ class Project:
         return Plan(
             batches=[batch.id for batch in batches],
             concurrency=limits.concurrency,
-            limits=Limits(limits.images_per_minute, limits.requests_per_minute, limits.tokens_per_minute),
+            limits=Limits(
+                limits.images_per_minute, limits.requests_per_minute, limits.tokens_per_minute, limits.images_per_day
+            ),
             policy=Policy(retry.max_attempts, retry.backoff_base_s, retry.backoff_cap_s, retry.unknown == "retry"),
             longest_wait_s=retry.longest_wait_s,
             offline_s=retry.offline_s,
             limit=limit,
-            images_per_day=limits.images_per_day,
+            account=self.account(simulated=simulated),
             images_today=self._images_today(simulated=simulated) if limits.images_per_day else 0,
             folders=[batch.name for batch in batches],
         )
+
+    def account(self, *, simulated: bool) -> str:
+        """Whose limits hold: the provider's address stands for the account that is asked there."""
+        return "sandbox" if simulated else self.settings.provider.base_url.rstrip("/")
 
     @asynccontextmanager
     async def pool(self, plan: "Plan", observer: "Observer", *, simulated: bool) -> "AsyncIterator[Pool]":

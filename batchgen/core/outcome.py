@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from batchgen.core.pace import NOTHING_TOLD, Told
 from batchgen.core.usage import NOTHING_SAID, Usage
 
 
@@ -31,7 +32,7 @@ GIVEN_UP = (Outcome.UNKNOWN, Outcome.LOST, Outcome.STORAGE_FAILED, Outcome.SUPER
 class Ending:
     """One attempt's end. `retry_after_s` is what the provider asked for; `blocked_model` narrows account_blocked to a model.
 
-    `remark` tells what is not wrong and yet worth knowing.
+    `remark` tells what is not wrong and yet worth knowing, `told` what the answer said of the account's limits.
     """
 
     outcome: Outcome
@@ -43,3 +44,4 @@ class Ending:
     retry_after_s: float | None = None
     blocked_model: bool = False
     remark: str | None = None
+    told: Told = NOTHING_TOLD

@@ -10,6 +10,7 @@ import msgspec
 import pybase64
 
 from batchgen.core.outcome import Ending, Outcome
+from batchgen.core.pace import NOTHING_TOLD, Told
 from batchgen.core.request import Request
 from batchgen.core.usage import Usage
 from batchgen.providers import refusals
@@ -72,6 +73,7 @@ class OpenAI:
         """What a complete reply says; see `Provider.read`."""
         if reply.status == 200:
             answer = _images(reply, request.images)
+            answer = replace(answer, ending=replace(answer.ending, told=_told(reply.headers)))
             if answer.unread is not None:
                 answer = replace(answer, unread=self._body_without_key(answer.unread))
         else:
@@ -118,6 +120,14 @@ def _images(reply: HttpReply, wanted: int) -> Answer:
     if broken is not None:
         return Answer(_invalid(f"the reply holds broken base64: {broken}", request_id, usage), images, unread=reply.body)
     return Answer(_invalid(f"{len(images)} of {wanted} images came", request_id, usage, code="too_few_images"), images)
+
+
+def _told(headers: Mapping[str, str]) -> Told:
+    """The account's limits a minute, where the headers name them."""
+    images, requests = (headers.get(f"x-ratelimit-limit-{kind}", "") for kind in ("images", "requests"))
+    if not images and not requests:
+        return NOTHING_TOLD
+    return Told(*(int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else 0 for text in (images, requests)))
 
 
 def _decoded(texts: Sequence[str]) -> tuple[tuple[bytes, ...], Exception | None]:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from batchgen.core.outcome import Ending, Outcome
+from batchgen.core.pace import NOTHING_TOLD, Told
 from batchgen.providers.waiting import wait_asked
 
 # Codes and types that are about money; no waiting mends them.
@@ -29,6 +30,8 @@ _MONEY = frozenset(
 _MODEL = frozenset({"model_not_found"})
 _FIGURE = r"([0-9][0-9,]*(?:\.[0-9]+)?)"
 _REQUESTED = re.compile(rf"Limit:?\s+{_FIGURE}.*?Requested:?\s+{_FIGURE}", re.IGNORECASE | re.DOTALL)
+_LIMIT = re.compile(rf"\b(?<!-)(images|requests) per min\b.*?Limit:?\s+{_FIGURE}", re.IGNORECASE | re.DOTALL)
+_TOO_MANY = 429
 _NO_SUCH_MODEL = re.compile(r"model\b.*\b(does not exist|not found|deprecated|shut down)", re.IGNORECASE | re.DOTALL)
 _UNVERIFIED = re.compile(r"must be verified to use the model", re.IGNORECASE)
 
@@ -71,7 +74,17 @@ def ending(refusal: Refusal, headers: Mapping[str, str], now: datetime) -> Endin
         request_id=headers.get("x-request-id"),
         retry_after_s=wait_asked(headers, refusal.message, now),
         blocked_model=blocked_model,
+        told=_told(refusal),
     )
+
+
+def _told(refusal: Refusal) -> Told:
+    """The limit that a refusal about speed names."""
+    found = _LIMIT.search(refusal.message) if refusal.status == _TOO_MANY else None
+    if found is None:
+        return NOTHING_TOLD
+    limit = int(_figure(found[2]))
+    return Told(images=limit) if found[1].lower() == "images" else Told(requests=limit)
 
 
 def _outcome(refusal: Refusal, headers: Mapping[str, str]) -> tuple[Outcome, bool]:
@@ -82,7 +95,7 @@ def _outcome(refusal: Refusal, headers: Mapping[str, str]) -> tuple[Outcome, boo
         return Outcome.ACCOUNT_BLOCKED, True
     if status in (403, 404) or 300 <= status < 400:
         return Outcome.ACCOUNT_BLOCKED, False
-    if status == 429:
+    if status == _TOO_MANY:
         return (Outcome.REJECTED if _asks_too_much(refusal.message) else Outcome.RATE_LIMITED), False
     if status in _GAVE_UP:
         return Outcome.UNKNOWN, False

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import (
@@ -82,22 +83,32 @@ class Opened:
 
 
 def claim(
-    tx: Connection, wanted: Filter, lease: Lease, now: datetime, reserve: Callable[[Request], int | None], *, most: int = 1
+    tx: Connection,
+    wanted: Filter,
+    lease: Lease,
+    now: datetime,
+    reserve: Callable[[Request], int | None],
+    *,
+    most: int = 1,
+    fits: Callable[[Request], bool] = lambda _request: True,
 ) -> list[Claim]:
-    """Take the next due jobs, `most` at the utmost, and open their attempts: batches in order, then priority, then position."""
+    """Take the next due jobs, `most` at the utmost, and open their attempts: batches in order, then priority, then position.
+
+    From the first one on that does not fit, none is taken.
+    """
     rows: list[Row[Any]] = []
     due, chosen = _due(bool(wanted.blocked_models), wanted.only_jobs is not None), _chosen(wanted)
     for batch_id in wanted.batches:
         rows += tx.execute(due, {"batch": batch_id, "now": now, "most": most - len(rows), **chosen}).all()
         if len(rows) >= most:
             break
-    if not rows:
+    claims = list(takewhile(lambda claimed: fits(claimed.request), (_claim(tx, row) for row in rows)))
+    if not claims:
         return []
-    tx.execute(_TAKE, {"ids": [row.id for row in rows], "owner": lease.owner, "until": lease.expires_at})
-    claims = [_claim(tx, row) for row in rows]
+    tx.execute(_TAKE, {"ids": [claimed.job_id for claimed in claims], "owner": lease.owner, "until": lease.expires_at})
     opened = [
         _opening(claimed, row.fingerprint, lease, now, reserve(claimed.request))
-        for claimed, row in zip(claims, rows, strict=True)
+        for claimed, row in zip(claims, rows, strict=False)
     ]
     tx.execute(_OPEN, opened)
     return claims

@@ -10,6 +10,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -190,3 +191,20 @@ artifacts = Table(
     PrimaryKeyConstraint("job_id", "attempt", "ordinal"),
 )
 Index("ix_artifacts_path", artifacts.c.path)
+
+paces = Table(
+    "paces",
+    metadata,
+    Column("account", String(500), primary_key=True),  # the provider's address, or the sandbox
+    *(Column(name, Float, nullable=False) for name in ("images_at", "requests_at", "tokens_at", "paused_until")),
+    Column("rate", Float, nullable=True),  # images a minute; NULL: nothing slows
+    Column("too_fast", Float, nullable=False),
+    Column("told_images", Integer, nullable=False),
+    Column("told_requests", Integer, nullable=False),
+    Column("is_opening", Boolean, nullable=False),
+    Column("watched_since", Float, nullable=False),
+    Column("let_through", Integer, nullable=False),
+    Column("learned_at", Float, nullable=False),
+    Column("day", Integer, nullable=False),
+    Column("day_images", Integer, nullable=False),
+)

@@ -29,7 +29,7 @@ class Tools:
     settler: Settler
     desk: Desk
     leases: Leases
-    heard: Callable[[Claim, Ending], None]
+    heard: Callable[[Claim, Ending, float], None]  # the last is how many seconds ago it began
 
 
 class Attempt:
@@ -64,7 +64,7 @@ class Attempt:
             await self._settle(Kept(self._unanswered("program_error", repr(error))))
             raise
         kept = Kept(reply) if isinstance(reply, Ending) else await asyncio.to_thread(self._take_in, reply)
-        self._tools.heard(self.claim, kept.ending)
+        self._tools.heard(self.claim, kept.ending, time.monotonic() - self._claimed_at)
         return await self._settle(kept)
 
     def stop_waiting(self) -> None:

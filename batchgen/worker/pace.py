@@ -1,90 +1,162 @@
-"""How fast attempts may start: the account's limits, and the pauses that the provider asks for.
+"""How fast this process starts attempts: its part of the account's shared pace, evened out.
 
-Each start earns a gap before the next one, as long as the share of a minute that it takes of the tightest limit; so starts
-are spread evenly and a request of n images takes n places. One waiter at a time asks asyncio-throttle, with one start a
-period: its own way, all grants at the start of a window and polling by every waiter, never reaches the API.
+The rules are in `core/pace`, and what all processes share is in the ledger: it is looked at and changed in the transaction of
+the claim, so that two workers never take the same place. Here is the waiting: one waiter at a time, for its place and then
+for asyncio-throttle, which keeps the starts of one process apart when several places have become free meanwhile.
 """
 
 import asyncio
-import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from datetime import datetime
 
 from asyncio_throttle.throttler import Throttler
 
-_MINUTE_S = 60.0
-# A start that follows its turn at once is counted from the turn, so that the time of a claim is not lost to the pace.
-_AT_ONCE_S = 0.1
+from batchgen.core import pace as rules
+from batchgen.core.pace import NOTHING_TOLD, Limits, Pace, Told, Weight
+from batchgen.core.request import Request
+from batchgen.store import paces
+from batchgen.store.engine import Transaction
+from batchgen.worker.ledger import Ledger
+
+_Change = Callable[[Pace], Pace]
+
+# The throttler keeps starts apart by less than the gap: the places themselves hold the rate.
+_OF_THE_GAP = 0.8
+_FIRST_SLOTS = 8
+# Its polls must be short beside the gap.
+_POLLS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The account's limits; 0 is not known and does not slow."""
+class Pacer:
+    """One waiter at a time: `turn` before a claim, `claimed` after it. `clock` gives aware UTC times."""
 
-    images_per_minute: int = 0
-    requests_per_minute: int = 0
-    tokens_per_minute: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Weight:
-    """What one request takes of the limits."""
-
-    images: int
-    tokens: int
-
-
-def gap_s(limits: Limits, weight: Weight) -> float:
-    """Seconds that the next start waits after one of this weight."""
-    shares = (
-        (weight.images, limits.images_per_minute),
-        (1, limits.requests_per_minute),
-        (weight.tokens, limits.tokens_per_minute),
-    )
-    return max((taken * _MINUTE_S / limit for taken, limit in shares if limit), default=0.0)
-
-
-class Pace:
-    """One waiter at a time: `turn` before a start, `started` after it. A turn that was not used stays."""
-
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, account: str, limits: Limits, clock: Callable[[], datetime]) -> None:
+        self.pace = Pace()
+        self._account = account
         self._limits = limits
-        self.is_limited = gap_s(limits, Weight(images=1, tokens=1)) > 0
+        self._clock = clock
+        self._news: list[_Change] = []
         self._throttler = Throttler(rate_limit=1, period=0.0)
         self._has_turn = False
-        self._turn_at = 0.0
-        self._paused_until = 0.0
+
+    async def open(self, ledger: Ledger, images_today: int) -> None:
+        """Look up what is known of the account; `images_today` is how many the ledger knows of this day (UTC)."""
+        now = self._now()
+
+        def begin(tx: Transaction) -> Pace:
+            pace = rules.begin(paces.hold(tx, self._account), self._limits, now, images_today)
+            paces.save(tx, self._account, pace)
+            return pace
+
+        self.pace = await ledger.write(begin)
+
+    async def close(self, ledger: Ledger) -> None:
+        """Leave what was learned to the next run."""
+        if self._news:
+            pace, news = await ledger.write(self.hold)
+            self.adopt(pace, news)
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether starts wait for places."""
+        return rules.is_limited(self.pace, self._limits)
 
     @property
     def is_free(self) -> bool:
         """Whether a start may happen at once and without asking."""
-        return (self._has_turn or not self.is_limited) and self._paused_until <= time.monotonic()
+        return self.wait_s() <= 0 and (self._has_turn or not self.is_limited)
+
+    def slots(self, most: int) -> int:
+        """How many requests may be out: while a limit is being found out, all that are out may be refused together."""
+        return min(most, _FIRST_SLOTS + self.pace.let_through) if self.is_limited and self.pace.is_opening else most
+
+    @property
+    def day_left(self) -> int | None:
+        """How many images the day (UTC) has left, None without a limit."""
+        return rules.day_left(self.pace, self._limits, self._now())
+
+    def wait_s(self) -> float:
+        """Seconds until the next place is free, as far as this process knows."""
+        return rules.wait_s(self.pace, self._now())
 
     async def turn(self) -> None:
         """Wait until the next start may happen."""
+        while (left := self.wait_s()) > 0:  # noqa: ASYNC110  (a pause may be asked for meanwhile)
+            await asyncio.sleep(left)
         if self.is_limited and not self._has_turn:
             await self._throttler.acquire()
-            self._has_turn, self._turn_at = True, time.monotonic()
-        # Behind the throttler, since a pause may be asked for while it is being waited on.
-        while (left := self._paused_until - time.monotonic()) > 0:  # noqa: ASYNC110  (a pause may grow meanwhile)
-            await asyncio.sleep(left)
+            self._has_turn = True
 
-    async def started(self, weight: Weight) -> None:
-        """Count a start: the next one waits in proportion to its weight."""
-        if not self.is_limited:
+    def hold(self, tx: Transaction) -> tuple[Pace, int]:
+        """The shared pace with what was heard here since, locked and saved; and how much of that news it contains."""
+        pace, news = paces.hold(tx, self._account), len(self._news)
+        for change in self._news[:news]:
+            pace = change(pace)
+        paces.save(tx, self._account, pace)
+        return pace, news
+
+    def fits(self, request: Request) -> bool:
+        """Whether the day has images left for a request."""
+        left = self.day_left
+        return left is None or request.images <= left
+
+    def take(self, tx: Transaction, pace: Pace, weights: list[Weight]) -> Pace:
+        """Take the places of what starts now."""
+        now = self._now()
+        for weight in weights:
+            pace = rules.started(pace, self._limits, weight, now)
+        paces.save(tx, self._account, pace)
+        return pace
+
+    def must_wait(self, pace: Pace) -> bool:
+        """Whether another process has taken the place that seemed free."""
+        return rules.wait_s(pace, self._now()) > 0
+
+    def adopt(self, pace: Pace, news: int) -> None:
+        """After the transaction: go on from what is shared now; so much news is in it."""
+        del self._news[:news]
+        for change in self._news:
+            pace = change(pace)
+        self.pace = pace
+
+    def claimed(self, weights: list[Weight]) -> None:
+        """A turn was used."""
+        if not weights or not self.is_limited:
             return
-        gap = gap_s(self._limits, weight)
-        if time.monotonic() - self._turn_at > min(_AT_ONCE_S, gap / 2):
-            # The turn is old: there was nothing to start, or a pause. Counted from it, the next start would come too soon.
-            self._throttler = Throttler(rate_limit=1, period=gap)
-            await self._throttler.acquire()
         self._has_turn = False
-        self._throttler.period = gap
-        # The throttler polls; a poll that is long beside the gap would lose places.
-        self._throttler.retry_interval = min(0.05, max(0.001, gap / 200))
+        gap = sum(rules.gap_s(self.pace, self._limits, weight) for weight in weights)
+        self._throttler.period = gap * _OF_THE_GAP
+        self._throttler.retry_interval = min(0.05, max(0.001, gap / _POLLS))
+
+    def answered(self, images: int, told: Told) -> None:
+        """An answer that was no refusal about speed."""
+        if self.is_limited or told != NOTHING_TOLD:
+            self._hear(lambda pace: rules.answered(pace, self._limits, images, told))
+        else:
+            # Nothing slows: the others need not know how much was let through.
+            self.pace = rules.answered(self.pace, self._limits, images)
+
+    def refused(self, age_s: float, told: Told) -> None:
+        """A refusal about speed of a request that started so long ago."""
+        now = self._now()
+        self._hear(lambda pace: rules.refused(pace, self._limits, started_at=now - age_s, now=now, told=told))
+
+    def give_back(self, images: int) -> None:
+        """Images of the day that certainly did not come."""
+        if self._limits.images_per_day and images > 0:
+            self._hear(lambda pace: rules.given_back(pace, images))
 
     def pause(self, seconds: float) -> bool:
-        """Nobody starts for so long; True if nobody was waiting already."""
-        now = time.monotonic()
-        is_new = self._paused_until <= now
-        self._paused_until = max(self._paused_until, now + seconds)
+        """Nobody starts for so long, here and elsewhere; True if nobody was waiting already."""
+        now = self._now()
+        is_new = self.pace.paused_until <= now
+        if seconds > 0:
+            self._hear(lambda pace: rules.paused(pace, seconds, now))
         return is_new
+
+    def _hear(self, change: _Change) -> None:
+        self.pace = change(self.pace)
+        self._news.append(change)
+
+    def _now(self) -> float:
+        return self._clock().timestamp()

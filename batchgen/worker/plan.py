@@ -5,18 +5,18 @@ from dataclasses import dataclass
 
 from batchgen.core.job import State
 from batchgen.core.outcome import Outcome
+from batchgen.core.pace import Limits
 from batchgen.core.pricing import Basis
 from batchgen.core.retry import Policy
 from batchgen.worker.events import Closed
-from batchgen.worker.pace import Limits
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`batches` are ids in order; `limit` is how many jobs may be started (None: all); times are seconds.
 
-    `images_per_day` is the account's limit (0: not known), `images_today` how many of them were used when the run began;
-    `folders` are the batches' own below the storage root.
+    `account` is whose limits these are, `images_today` how many of its images of the day the ledger knows of; `folders` are the
+    batches' own below the storage root.
     """
 
     batches: Sequence[int]
@@ -26,7 +26,7 @@ class Plan:
     longest_wait_s: float
     offline_s: float
     limit: int | None = None
-    images_per_day: int = 0
+    account: str = ""
     images_today: int = 0
     folders: Sequence[str] = ()
 

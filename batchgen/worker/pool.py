@@ -12,10 +12,8 @@ from datetime import datetime
 
 from batchgen.artifacts.desk import Desk
 from batchgen.artifacts.office import Office
-from batchgen.core import pricing
 from batchgen.core.job import State
 from batchgen.core.outcome import Ending, Outcome
-from batchgen.core.request import Request
 from batchgen.errors import DatabaseError, Halted
 from batchgen.providers.base import Provider
 from batchgen.store import queue, reports
@@ -26,17 +24,19 @@ from batchgen.worker.events import Observer, Settled
 from batchgen.worker.lease import Leases, worker_name
 from batchgen.worker.ledger import Ledger
 from batchgen.worker.opening import Opening
-from batchgen.worker.pace import Pace, Weight
+from batchgen.worker.pace import Pacer
 from batchgen.worker.plan import Plan, Result
 from batchgen.worker.recovery import Recovery
 from batchgen.worker.scope import Scope
 from batchgen.worker.settle import Settler
+from batchgen.worker.taking import Taking
 from batchgen.worker.weather import Weather
 
 # How often a worker with nothing to do looks at what others are doing.
 _LOOK_S = 1.0
 _AGAIN_S = 0.02
 _THREADS = 32
+_TOO_MANY_REQUESTS = 429
 # A shorter wait is no news.
 _WORTH_TELLING_S = 10.0
 
@@ -64,7 +64,7 @@ class Pool:
         self._leases = Leases(worker_name(), doors.ledger, doors.clock)
         self._settler = Settler(doors.ledger, plan.policy, doors.clock)
         self._recovery = Recovery(doors.office, self._settler)
-        self._pace = Pace(plan.limits)
+        self._pacer = Pacer(plan.account, plan.limits, doors.clock)
         self._weather = Weather(plan.policy.backoff_base_s, plan.policy.backoff_cap_s)
         self._scope = Scope(plan)
         self._opening = Opening()
@@ -101,6 +101,7 @@ class Pool:
         try:
             await self._reclaim()
             await asyncio.to_thread(desk.refuse_links, self._plan.folders)
+            await self._pacer.open(self._ledger, self._plan.images_today)
             renewing = asyncio.create_task(self._leases.keep_renewing(self._observer.alarm))
             try:
                 self._tools = Tools(self._provider, self._settler, desk, self._leases, self._hear)
@@ -112,6 +113,7 @@ class Pool:
             is_clear = self._error is None
             if is_clear:
                 await self._release_strays()
+                await self._pacer.close(self._ledger)
         except (DatabaseError, OSError) as error:
             raise _halted(error) from error
         finally:
@@ -142,7 +144,7 @@ class Pool:
         look_first = True
         while not self._stop.is_set():
             self._wake.clear()
-            is_used_up = self._scope.day_is_used_up(self._clock().date())
+            is_used_up = self._pacer.day_left == 0
             slots = self._tools.desk.room(self._slots())
             if not slots and not self._running:
                 raise self._tools.desk.disk_full()
@@ -164,7 +166,7 @@ class Pool:
                     await self._nap(_AGAIN_S)
 
     def _slots(self) -> int:
-        return 1 if self._weather.is_bad else self._plan.concurrency
+        return 1 if self._weather.is_bad else self._pacer.slots(self._plan.concurrency)
 
     async def _wait_s(self) -> float | None:
         """Seconds until it is worth trying to claim, or None when nothing is left to wait for."""
@@ -172,7 +174,7 @@ class Pool:
             return None
         wanted = self._scope.filter()
         due = await self._ledger.read(lambda tx: queue.next_due(tx, wanted))
-        if due is not None and self._scope.day_is_used_up(self._clock().date()):
+        if due is not None and self._pacer.day_left == 0:
             self._halt(halting.day_used_up(self._clock()))
             return None
         if due is not None:
@@ -200,28 +202,24 @@ class Pool:
 
     async def _turn(self) -> bool:
         """Wait for a place in the pace; False if the run stops, a pause begins or the weather turns meanwhile."""
-        if not self._pace.is_free:
-            turn = asyncio.ensure_future(self._pace.turn())
+        if not self._pacer.is_free:
+            turn = asyncio.ensure_future(self._pacer.turn())
             stop = asyncio.ensure_future(self._stop.wait())
             await asyncio.wait({turn, stop}, return_when=asyncio.FIRST_COMPLETED)
             for future in (turn, stop):
                 future.cancel()
-        return not self._stop.is_set() and self._pace.is_free and len(self._running) < self._slots()
+        return not self._stop.is_set() and self._pacer.is_free and len(self._running) < self._slots()
 
     async def _claim(self, free: int) -> bool:
         """Take what may start now and start it; False if nothing is due."""
-        now, wanted = self._clock(), self._scope.filter()
-        most = self._scope.most(1 if self._pace.is_limited else free)
-
-        def reserve(request: Request) -> int | None:
-            return pricing.worst_case_micros(request, now.date())
-
-        claims = await self._ledger.write(lambda tx: queue.claim(tx, wanted, self._leases.fresh(), now, reserve, most=most))
+        take = Taking(self._scope, self._pacer, self._leases, self._clock(), free)
+        claims = await self._ledger.write(take)
+        take.tell_pacer(claims)
         for claim in claims:
-            usage = pricing.most_usage(claim.request)
-            await self._pace.started(Weight(claim.request.images, (usage.input_text_tokens or 0) + (usage.output_tokens or 0)))
             self._start(claim)
-        return bool(claims)
+        if take.is_too_large and not self._running:
+            self._halt(halting.day_used_up(self._clock()))
+        return bool(claims) or take.has_to_wait
 
     def _start(self, claim: Claim) -> None:
         self._scope.claimed(claim)
@@ -245,14 +243,16 @@ class Pool:
         self._error = _halted(error) if isinstance(error, DatabaseError | OSError) else error
         self.drain()
 
-    def _hear(self, claim: Claim, ending: Ending) -> None:
+    def _hear(self, claim: Claim, ending: Ending, age_s: float) -> None:
         """What an answer means for the next starts. Known before its job can be claimed again, so that none slips through."""
         was_bad = self._weather.is_bad
-        self._pace.pause(self._weather.observe(ending))
+        self._pacer.pause(self._weather.observe(ending))
         if self._weather.is_bad and not was_bad:
             self._observer.notice(f"the provider does not answer ({ending.error_message}); one request at a time tries again")
         if ending.outcome is Outcome.RATE_LIMITED:
-            self._slow_down(ending)
+            self._slow_down(ending, age_s)
+        elif ending.http_status is not None:
+            self._pacer.answered(claim.request.images, ending.told)
         halt = halting.reason(ending, self._plan, self._weather.offline_s(), self._clock()) or self._opening.observe(ending)
         if halt is not None:
             self._halt(halt)
@@ -261,15 +261,19 @@ class Pool:
 
     def _observe(self, settled: Settled) -> None:
         self._scope.settled(settled)
+        if settled.ending.outcome is not Outcome.UNKNOWN:
+            self._pacer.give_back(settled.claim.request.images - settled.images)
         self.result.add(settled)
         self._observer.settled(settled)
         if settled.ending.outcome is Outcome.STORAGE_FAILED:
             self._halt(halting.storage_failed(settled.ending))
 
-    def _slow_down(self, ending: Ending) -> None:
+    def _slow_down(self, ending: Ending, age_s: float) -> None:
         asked_s = self._plan.policy.backoff_base_s if ending.retry_after_s is None else ending.retry_after_s
-        if self._pace.pause(asked_s) and asked_s >= _WORTH_TELLING_S:
+        if self._pacer.pause(asked_s) and asked_s >= _WORTH_TELLING_S:
             self._observer.notice(f"the provider asks to wait {asked_s:.0f} s ({ending.error_message})")
+        if ending.http_status == _TOO_MANY_REQUESTS:
+            self._pacer.refused(age_s, ending.told)
 
     def _halt(self, reason: str) -> None:
         self.result.halted = self.result.halted or reason

@@ -1,0 +1,211 @@
+"""How fast attempts may start: places in the account's limits, and a limit that nobody told is found out from the answers.
+
+Every start takes a place of each kind (images, requests, tokens), as long as its share of a minute of that limit, and the next
+one comes when all its places are free. So starts are spread evenly and a request of n images takes n places. All processes on
+one database share one `Pace`.
+
+A limit that is not known is found out. The rate starts gently and doubles with each answer, not with the clock, until nothing
+slows the run or a refusal about speed comes. A refusal that names the limit is believed; else the rate falls below what was
+let through, and then grows little by little. A configured limit that is too high is learned in the same way.
+"""
+
+from dataclasses import dataclass, replace
+
+_MINUTE_S = 60.0
+_DAY_S = 86_400.0
+
+# Images a minute: what an unknown account is asked first, and a rate that slows nobody.
+FIRST_RATE = 120.0
+_FREE_RATE = 60_000.0
+_GROWTH_FIRST = 2.0
+_GROWTH_BACK = 1.05
+_GROWTH_LATER = 1.005
+# From here on a rate is near to the one that was refused.
+_NEAR = 0.7
+# What follows a refusal, as a part of what was let through: the longer that was watched, the better it is known.
+_CUTS = ((3.0, 0.5), (10.0, 0.75), (float("inf"), 0.93))
+_LEAST_WATCHED_S = 1.0
+_LEAST_LET_THROUGH = 5
+_LEAST_RATE = 1.0
+# A start that comes late by less keeps its place, so that the time of a wake-up is not lost to the pace.
+_LATE_S = 0.25
+# A place further away was taken by a clock that has been set back since.
+_FAR_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The account's limits as a person told them; 0 is not known."""
+
+    images_per_minute: int = 0
+    requests_per_minute: int = 0
+    tokens_per_minute: int = 0
+    images_per_day: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Limits a minute that an answer named; 0 is not said."""
+
+    images: int = 0
+    requests: int = 0
+
+
+NOTHING_TOLD = Told()
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """What one request takes of the limits."""
+
+    images: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The pace of one account; moments are seconds since 1970, rates are images a minute.
+
+    `rate` is what was found out (None: nothing slows), `too_fast` the rate that was refused last, `told_images` and
+    `told_requests` are limits that the provider named (0: none). `day` counts days since 1970, UTC.
+    """
+
+    images_at: float = 0.0
+    requests_at: float = 0.0
+    tokens_at: float = 0.0
+    paused_until: float = 0.0
+    rate: float | None = FIRST_RATE
+    too_fast: float = 0.0
+    told_images: int = 0
+    told_requests: int = 0
+    is_opening: bool = True
+    watched_since: float = 0.0
+    let_through: int = 0
+    learned_at: float = 0.0
+    day: int = 0
+    day_images: int = 0
+
+
+def begin(pace: Pace, limits: Limits, now: float, images_today: int = 0) -> Pace:
+    """At the start of a run: what was learned is remembered for a day, and then found out again.
+
+    `images_today` is how many the ledger knows of; runs that had no limit for the day did not count them here.
+    """
+    today = int(now // _DAY_S)
+    used = max(images_today, pace.day_images if pace.day == today else 0)
+    pace = replace(pace, watched_since=now, let_through=0, day=today, day_images=used)
+    is_in_use = now - pace.images_at < _MINUTE_S  # by another process, which knows more than nothing
+    if is_in_use or (pace.learned_at and now - pace.learned_at < _DAY_S):
+        return pace
+    first = float(limits.images_per_minute) or FIRST_RATE
+    return replace(pace, rate=first, told_images=0, told_requests=0, is_opening=not limits.images_per_minute, learned_at=0.0)
+
+
+def images_rate(pace: Pace, limits: Limits) -> float | None:
+    """Images a minute in force, None if nothing slows them."""
+    known = [float(limit) for limit in (limits.images_per_minute, pace.told_images) if limit]
+    return min([*known, *([] if pace.rate is None else [pace.rate])], default=None)
+
+
+def requests_rate(pace: Pace, limits: Limits) -> int | None:
+    """Requests a minute in force, None if nothing slows them."""
+    return min((limit for limit in (limits.requests_per_minute, pace.told_requests) if limit), default=None)
+
+
+def is_limited(pace: Pace, limits: Limits) -> bool:
+    """Whether starts have to wait for places at all."""
+    others = limits.tokens_per_minute or limits.images_per_day or requests_rate(pace, limits)
+    return bool(others) or images_rate(pace, limits) is not None
+
+
+def wait_s(pace: Pace, now: float) -> float:
+    """Seconds until the next start may happen."""
+    places = (at for at in (pace.images_at, pace.requests_at, pace.tokens_at) if at - now < _FAR_S)
+    return max(0.0, pace.paused_until - now, *(at - now for at in places))
+
+
+def gap_s(pace: Pace, limits: Limits, weight: Weight) -> float:
+    """Seconds that a start of this weight keeps the next one waiting."""
+    return max(_shares(pace, limits, weight))
+
+
+def started(pace: Pace, limits: Limits, weight: Weight, now: float) -> Pace:
+    """Take the places of a start."""
+    images, requests, tokens = _shares(pace, limits, weight)
+    day = int(now // _DAY_S)
+    return replace(
+        pace,
+        images_at=_next(pace.images_at, images, now),
+        requests_at=_next(pace.requests_at, requests, now),
+        tokens_at=_next(pace.tokens_at, tokens, now),
+        day=day,
+        day_images=(pace.day_images if pace.day == day else 0) + weight.images,
+    )
+
+
+def day_left(pace: Pace, limits: Limits, now: float) -> int | None:
+    """How many images the day has left, None without a limit."""
+    if not limits.images_per_day:
+        return None
+    used = pace.day_images if pace.day == int(now // _DAY_S) else 0
+    return max(0, limits.images_per_day - used)
+
+
+def given_back(pace: Pace, images: int) -> Pace:
+    """Images of the day that certainly did not come may be asked for again."""
+    return replace(pace, day_images=max(0, pace.day_images - images))
+
+
+def answered(pace: Pace, limits: Limits, images: int, told: Told = NOTHING_TOLD) -> Pace:
+    """An answer that was no refusal about speed."""
+    pace = replace(_with_told(pace, told), let_through=pace.let_through + images)
+    if pace.rate is None:
+        return pace
+    later = _GROWTH_BACK if pace.rate < _NEAR * pace.too_fast else _GROWTH_LATER
+    grown = pace.rate * (_GROWTH_FIRST if pace.is_opening else later)
+    most = min((float(limit) for limit in (limits.images_per_minute, pace.told_images) if limit), default=None)
+    if most is not None:
+        return replace(pace, rate=min(grown, most))
+    return replace(pace, rate=None if grown >= _FREE_RATE else grown)
+
+
+def refused(pace: Pace, limits: Limits, *, started_at: float, now: float, told: Told = NOTHING_TOLD) -> Pace:
+    """A refusal about speed of a request that started then."""
+    if told.images or told.requests:
+        named = replace(_with_told(pace, told), is_opening=False, watched_since=now, let_through=0, learned_at=now)
+        return replace(named, rate=float(told.images)) if told.images else named
+    if started_at < pace.watched_since:
+        # It was on its way when the rate was cut for another one.
+        return pace
+    watched = max(_LEAST_WATCHED_S, now - pace.watched_since)
+    through = pace.let_through * _MINUTE_S / watched if pace.let_through >= _LEAST_LET_THROUGH else _FREE_RATE
+    too_fast = min(images_rate(pace, limits) or _FREE_RATE, through)
+    cut = next(part for seconds, part in _CUTS if watched < seconds)
+    rate = max(_LEAST_RATE, cut * too_fast)
+    return replace(pace, rate=rate, too_fast=too_fast, is_opening=False, watched_since=now, let_through=0, learned_at=now)
+
+
+def paused(pace: Pace, seconds: float, now: float) -> Pace:
+    """Nobody starts for so long."""
+    return replace(pace, paused_until=max(pace.paused_until, now + seconds))
+
+
+def _with_told(pace: Pace, told: Told) -> Pace:
+    if told is NOTHING_TOLD:
+        return pace
+    return replace(pace, told_images=told.images or pace.told_images, told_requests=told.requests or pace.told_requests)
+
+
+def _shares(pace: Pace, limits: Limits, weight: Weight) -> tuple[float, float, float]:
+    images, requests = images_rate(pace, limits), requests_rate(pace, limits)
+    return (
+        weight.images * _MINUTE_S / images if images else 0.0,
+        _MINUTE_S / requests if requests else 0.0,
+        weight.tokens * _MINUTE_S / limits.tokens_per_minute if limits.tokens_per_minute else 0.0,
+    )
+
+
+def _next(at: float, share: float, now: float) -> float:
+    if at - now >= _FAR_S:
+        at = 0.0
+    return max(at, now - min(_LATE_S, share)) + share
