@@ -15,8 +15,7 @@ from batchgen.core.usage import Usage
 from batchgen.providers import refusals
 from batchgen.providers.base import Answer
 from batchgen.providers.http import Http, HttpReply, NoReply
-
-_MASK = "(the key)"
+from batchgen.providers.masking import Mask
 
 # A 4K PNG of noise is some 35 MB, and a third more in base64.
 _MOST_BYTES_AN_IMAGE = 64 * 1024 * 1024
@@ -46,6 +45,7 @@ class OpenAI:
     def __init__(self, base_url: str, key: str, *, timeout_s: float) -> None:
         self._url = f"{base_url.rstrip('/')}/images/generations"
         self._key = key
+        self._mask = Mask(key)
         self._http = Http(timeout_s=timeout_s)
 
     async def open(self) -> None:
@@ -72,32 +72,24 @@ class OpenAI:
         """What a complete reply says; see `Provider.read`."""
         if reply.status == 200:
             answer = _images(reply, request.images)
-            if answer.unread is not None:
-                answer = replace(answer, unread=self._body_without_key(answer.unread))
+            unread = None if answer.unread is None else self._mask.data(answer.unread)
+            answer = replace(answer, unread=unread, masked=self._mask.data)
         else:
-            refusal = refusals.read(reply.status, self._body_without_key(reply.body))
+            refusal = refusals.read(reply.status, self._mask.data(reply.body))
             answer = Answer(refusals.ending(refusal, reply.headers, now))
         return replace(answer, ending=self._redacted(answer.ending))
 
     def _redacted(self, ending: Ending) -> Ending:
         """Once more behind the decoding: JSON can spell a key in other letters, and headers echo as well."""
         said = (ending.error_code, ending.error_message, ending.request_id)
-        code, message, request_id = (text and self._without_key(text) for text in said)
+        code, message, request_id = (text and self._mask.text(text) for text in said)
         return replace(ending, error_code=code, error_message=message, request_id=request_id)
 
     def _without_reply(self, error: NoReply) -> Ending:
         unsent = Outcome.UNAVAILABLE if error.reached else Outcome.OFFLINE
         outcome = Outcome.UNKNOWN if error.sent else unsent
-        words = self._without_key(str(error))
+        words = self._mask.text(str(error))
         return Ending(outcome, error_code="no_reply" if error.sent else "not_sent", error_message=words)
-
-    def _without_key(self, text: str) -> str:
-        """What a server says may hold the key it was sent; it must not reach the ledger."""
-        return text.replace(self._key, _MASK) if self._key else text
-
-    def _body_without_key(self, body: bytes) -> bytes:
-        """Before anything is cut off: half a key is one too many."""
-        return body.replace(self._key.encode(), _MASK.encode()) if self._key else body
 
 
 def _images(reply: HttpReply, wanted: int) -> Answer:

@@ -353,6 +353,7 @@ ECHOES = {
     "code": echo(401, '{"error": {"message": "m", "code": "KEY"}}'),
     "type": echo(401, '{"error": {"message": "m", "type": "KEY", "code": null}}'),
     "page": echo(502, "<html>your key is KEY</html>"),
+    "page with escapes": reply(502, f"<html>{ESCAPED[:60]}{KEY[10:]}</html>"),
     "across the cut": echo(400, "x" * 980 + "KEY"),
     "escaped": reply(401, f'{{"error": {{"message": "{ESCAPED}", "code": null}}}}'),
     "slashes escaped": reply(401, f'{{"error": {{"message": "{KEY}", "code": null}}}}'.replace("/", "\\/")),
@@ -372,6 +373,14 @@ def test_the_key_is_in_no_ending(name):
     answer, _, _ = ask(ECHOES[name])
     assert KEY not in repr(answer.ending)
     assert KEY[:12] not in repr(answer.ending)
+
+
+def test_the_key_is_in_nothing_that_is_kept():
+    """Neither a reply that cannot be read nor an image that is none is kept with the key in it."""
+    answer, _, _ = ask(reply(200, f'{{"data": [{{"url": 7, "words": "{ESCAPED}"}}]}}'))
+    assert answer.unread == b'{"data": [{"url": 7, "words": "(the key)"}]}'
+    answer, _, _ = ask(reply(200, image_body([f"no image, but {KEY}".encode()])))
+    assert answer.masked(answer.images[0]) == b"no image, but (the key)"
 
 
 def test_the_key_is_in_no_broken_connection():
