@@ -2,8 +2,9 @@
 
 from urllib.parse import urlsplit
 
+from batchgen.core.address import masked_url
 from batchgen.errors import SettingsError
-from batchgen.settings.model import Settings, masked_url
+from batchgen.settings.model import Settings
 
 
 def check(settings: Settings) -> None:

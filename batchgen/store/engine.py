@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, NoSuchModuleError, ProgrammingError
 
+from batchgen.core.address import masked_url
 from batchgen.errors import DatabaseError
 
 # Another program's write, a backup or an import of a million rows may take this long.
@@ -80,7 +81,7 @@ class Database:
         except (IntegrityError, ProgrammingError, DataError):
             raise  # the program's own mistake, and no fault of the database
         except DBAPIError as error:
-            shown = self.url.render_as_string(hide_password=True)
+            shown = masked_url(self.url.render_as_string(hide_password=False))
             raise DatabaseError(f"the database {shown} cannot be used: {_first_line(error)}") from error
 
 

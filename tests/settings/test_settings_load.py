@@ -7,7 +7,7 @@ import pytest
 
 from batchgen.errors import SettingsError
 from batchgen.settings import load as loading
-from batchgen.settings.model import masked_url, tables
+from batchgen.settings.model import tables
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -283,27 +283,3 @@ def test_no_secret_is_in_any_text_of_the_settings(load):
     with pytest.raises(SettingsError) as caught:
         load(environment={**environment, "OPENAI_BASE_URL": "ftp://me:SECRET-5@host"})
     assert "SECRET" not in str(caught.value)
-
-
-MASKED = [
-    ("sqlite:///batchgen.db", "sqlite:///batchgen.db"),
-    ("postgresql://me@host/name", "postgresql://me@host/name"),
-    ("postgresql://me:secret@host:5432/name", "postgresql://me:***@host:5432/name"),
-    ("postgresql://me:se:cr@et@host/name", "postgresql://me:***@host/name"),
-    ("postgresql://:secret@host/name", "postgresql://:***@host/name"),
-    (
-        "postgresql://host/name?user=me&password=secret&sslmode=require",
-        "postgresql://host/name?user=me&password=***&sslmode=require",
-    ),
-    ("postgresql://host/name?sslpassword=secret", "postgresql://host/name?sslpassword=***"),
-    ("https://me:secret@gateway/v1", "https://me:***@gateway/v1"),
-    ("https://api.openai.com/v1", "https://api.openai.com/v1"),
-    ("", ""),
-    ("nonsense", "nonsense"),
-]
-
-
-@pytest.mark.parametrize(("url", "shown"), MASKED)
-def test_passwords_of_urls_are_masked(url, shown):
-    """What `batchgen config` shows can be pasted into a ticket."""
-    assert masked_url(url) == shown
