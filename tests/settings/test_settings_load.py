@@ -283,3 +283,25 @@ def test_no_secret_is_in_any_text_of_the_settings(load):
     with pytest.raises(SettingsError) as caught:
         load(environment={**environment, "OPENAI_BASE_URL": "ftp://me:SECRET-5@host"})
     assert "SECRET" not in str(caught.value)
+    with pytest.raises(SettingsError) as caught:
+        load(environment={**environment, "OPENAI_BASE_URL": "ftp://host/v1?key=SECRET-5#SECRET-5"})
+    assert "SECRET" not in str(caught.value)
+    with pytest.raises(SettingsError) as caught:
+        load(environment={**environment, "OPENAI_BASE_URL": "http://me:SECRET#5@host/v1"})
+    assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["sk-live-SECRET", " OPENAI_API_KEY", "1SECRET", "SECRET=", "OPENAI_API_KEY\n"])
+def test_a_key_in_place_of_the_name_of_its_variable_is_refused(load, key):
+    """The message says where it stands and what belongs there, and not what was found."""
+    with pytest.raises(SettingsError, match=r"environment: \[provider\] api_key_env must name the variable") as caught:
+        load(environment={"BATCHGEN_PROVIDER__API_KEY_ENV": key})
+    assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize("rest", ["?key=SECRET", "#SECRET", "?"])
+def test_an_address_with_more_behind_it_is_refused(load, rest):
+    """A path could not be put behind a query, and what stands in it may be a key."""
+    with pytest.raises(SettingsError, match=r"base_url = 'http://h/v1': must end before") as caught:
+        load(environment={"OPENAI_BASE_URL": f"http://h/v1{rest}"})
+    assert "SECRET" not in str(caught.value)
