@@ -10,6 +10,16 @@ from batchgen.core.request import Value
 # One row may hold this much text; what is longer is a broken quote or not a manifest.
 MOST_ROW_CHARACTERS = 4_000_000
 
+# Longer messages hold a text of the manifest, mostly at their beginning; what is wrong with it stands at the end.
+_MOST_MESSAGE = 500
+_HEAD, _TAIL = 80, 300
+_MOST_FIELD = 80
+
+
+def shortened(message: str) -> str:
+    """A message that repeats what somebody wrote, without the middle of it where that is long."""
+    return message if len(message) <= _MOST_MESSAGE else f"{message[:_HEAD]}... {message[-_TAIL:]}"
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -19,6 +29,13 @@ class Problem:
     line: int
     field: str
     message: str
+
+    @classmethod
+    def of(cls, file: str, line: int, finding: Finding) -> "Problem":
+        """A finding at its place, in bounded words: what is found in a cell of megabytes repeats them."""
+        field = finding.field
+        shown = field if len(field) <= _MOST_FIELD else f"{field[:_MOST_FIELD]}..."
+        return cls(file, line, shown, shortened(finding.message))
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file

@@ -44,7 +44,8 @@ def rows(lines: Iterable[str], mapping: Mapping[str, str], *, tabs_first: bool =
     if columns.findings:
         yield Row(line, {}, {}, columns.findings)
     if "prompt" not in dict(columns.fields):
-        raise Unreadable(line, f"there is no prompt column among {_list(header)}; name yours with --column prompt=HEADER")
+        columns_there = fields.listed(header)
+        raise Unreadable(line, f"there is no prompt column among {columns_there}; name yours with --column prompt=HEADER")
     for line, cells in records:
         if isinstance(cells, Finding):
             yield Row(line, {}, {}, (cells,))
@@ -115,7 +116,3 @@ def _csv_words(error: csv.Error) -> str:
     if "new-line character" in told:
         return "its lines end in a way that cannot be read: save it with ends of line of Unix or Windows"
     return f"cannot be read as CSV: {told}"
-
-
-def _list(header: Sequence[str]) -> str:
-    return ", ".join(name.strip() or "(empty)" for name in header)
