@@ -44,12 +44,16 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: the cells that were given, by field; everything else as metadata; what is wrong with its form."""
+    """One row: the cells that were given, by field; everything else as metadata; what is wrong with its form.
+
+    `promptless` is a row of a file without a column of prompts, which is told once and not of every row.
+    """
 
     line: int
     cells: Mapping[str, Value]
     metadata: Mapping[str, Value]
     findings: tuple[Finding, ...] = ()
+    promptless: bool = False
 
     @property
     def custom_id(self) -> str | None:
