@@ -131,10 +131,12 @@ class Desk:
     def keep_unread(self, job_id: int, attempt: int, reply: bytes) -> Path:
         """Store a reply that could not be understood, in place of the oldest such one if there are many. Raises OSError."""
         folder = self._folder.parent / _UNREAD
+        files.refuse_link(folder)
         folder.mkdir(mode=0o700, exist_ok=True)
         path = folder / f"{self.owner}-{job_id}-{attempt}.reply"
         files.write_whole(path, reply, mode=_OWNER_ONLY)
-        for old in sorted(folder.glob("*.reply"), key=_age)[:-_MOST_UNREAD]:
+        # Every file counts: a process that was killed while it wrote leaves a part.
+        for old in sorted((file for file in folder.iterdir() if file.is_file()), key=_age)[:-_MOST_UNREAD]:
             old.unlink(missing_ok=True)
         return path
 
@@ -216,6 +218,7 @@ class Office:
         self._root.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(self._root).free < _LEAST_FREE_BYTES + _BYTES_AN_ANSWER:
             raise _disk_full(self._root)
+        files.refuse_link(self._home)
         self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._everybody():
             folder = self._home / owner
@@ -226,6 +229,7 @@ class Office:
 
     def dead_desks(self) -> list[Desk]:
         """The folders of workers that died; their locks are held until they are closed."""
+        files.refuse_link(self._home)
         dead = []
         with self._everybody():
             for folder in sorted(path for path in self._home.iterdir() if path.is_dir() and path.name != _UNREAD):
