@@ -22,6 +22,7 @@ _BY_CODE = {
 BOUGHT_IN_VAIN = frozenset({"url_reply"})
 
 _BY_STATUS = {
+    **dict.fromkeys(range(300, 400), "set [provider] base_url to the address that answers itself; no redirect is followed"),
     401: "check the key: `batchgen config` says which variable it is read from",
     402: "the account has no credit left; add some, then run again",
     403: "the account may not do this; check its permissions, its country and its verification, then run again",
