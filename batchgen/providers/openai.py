@@ -70,7 +70,7 @@ class OpenAI:
 
     def read(self, reply: HttpReply, request: Request, now: datetime) -> Answer:
         """What a complete reply says; see `Provider.read`."""
-        if reply.status == 200:
+        if 200 <= reply.status < 300:
             answer = _images(reply, request.images)
             unread = None if answer.unread is None else self._mask.data(answer.unread)
             answer = replace(answer, unread=unread, masked=self._mask.data)
@@ -93,23 +93,22 @@ class OpenAI:
 
 
 def _images(reply: HttpReply, wanted: int) -> Answer:
-    request_id = reply.headers.get("x-request-id")
     try:
         body = _decoder.decode(reply.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         words = f"the reply is not the JSON of the Images API: {error}"
-        return Answer(_invalid(words, request_id, Usage()), unread=reply.body)
+        return Answer(_invalid(reply, words, Usage()), unread=reply.body)
     usage = read_usage(body.usage)
     texts = [image.b64_json for image in body.data or [] if image.b64_json]
     images, broken = _decoded(texts)
     if len(images) >= wanted:
-        return Answer(Ending(Outcome.SUCCEEDED, http_status=200, request_id=request_id, usage=usage), images)
+        return Answer(_ended(Outcome.SUCCEEDED, reply, usage), images)
     if not texts and any(image.url for image in body.data or []):
         words = "the server made the image and answered with a link to it, which is not supported yet"
-        return Answer(_invalid(words, request_id, usage, code="url_reply"))
+        return Answer(_invalid(reply, words, usage, code="url_reply"), unread=reply.body)
     if broken is not None:
-        return Answer(_invalid(f"the reply holds broken base64: {broken}", request_id, usage), images, unread=reply.body)
-    return Answer(_invalid(f"{len(images)} of {wanted} images came", request_id, usage, code="too_few_images"), images)
+        return Answer(_invalid(reply, f"the reply holds broken base64: {broken}", usage), images, unread=reply.body)
+    return Answer(_invalid(reply, f"{len(images)} of {wanted} images came", usage, code="too_few_images"), images)
 
 
 def _decoded(texts: Sequence[str]) -> tuple[tuple[bytes, ...], Exception | None]:
@@ -123,10 +122,12 @@ def _decoded(texts: Sequence[str]) -> tuple[tuple[bytes, ...], Exception | None]
     return tuple(images), broken
 
 
-def _invalid(message: str, request_id: str | None, usage: Usage, *, code: str = "invalid_reply") -> Ending:
-    return Ending(
-        Outcome.INVALID_REPLY, http_status=200, error_code=code, error_message=message, request_id=request_id, usage=usage
-    )
+def _ended(outcome: Outcome, reply: HttpReply, usage: Usage) -> Ending:
+    return Ending(outcome, http_status=reply.status, request_id=reply.headers.get("x-request-id"), usage=usage)
+
+
+def _invalid(reply: HttpReply, message: str, usage: Usage, *, code: str = "invalid_reply") -> Ending:
+    return replace(_ended(Outcome.INVALID_REPLY, reply, usage), error_code=code, error_message=message)
 
 
 def read_usage(usage: Any) -> Usage:

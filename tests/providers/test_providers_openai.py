@@ -142,6 +142,9 @@ ENDINGS = {
     "success": (images(), Outcome.SUCCEEDED, None, 1),
     "without usage": (images(usage=None), Outcome.SUCCEEDED, None, 1),
     "more than asked": (images(2), Outcome.SUCCEEDED, None, 2),
+    "created": (reply(201, image_body([png()])), Outcome.SUCCEEDED, None, 1),
+    "accepted": (reply(202, '{"id": "job_1"}'), Outcome.INVALID_REPLY, "too_few_images", 0),
+    "no content": (reply(204), Outcome.INVALID_REPLY, "invalid_reply", 0),
     "html page": (html(), Outcome.INVALID_REPLY, "invalid_reply", 0),
     "cut json": (cut_json(), Outcome.INVALID_REPLY, "invalid_reply", 0),
     "bad base64": (bad_base64(), Outcome.INVALID_REPLY, "invalid_reply", 0),
@@ -174,6 +177,21 @@ def test_every_answer_has_its_ending(name):
     assert sending.calls == 1
     assert sending.body_seen_before == []
     assert answer.ending.error_message or outcome is Outcome.SUCCEEDED
+
+
+@pytest.mark.parametrize("status", [201, 299])
+def test_the_ending_keeps_the_status_that_came(status):
+    """Whatever kind of success a gateway calls it, the ledger has its number."""
+    for body in (image_body([png()]), image_body([]), b"<html>"):
+        answer, _, _ = ask(reply(status, body))
+        assert answer.ending.http_status == status
+
+
+def test_a_link_in_place_of_an_image_is_kept():
+    """It was paid for: whoever finds the reply in time can fetch the image."""
+    body = b'{"data": [{"url": "http://127.0.0.1/a.png"}]}'
+    answer, _, _ = ask(reply(200, body))
+    assert answer.unread == body
 
 
 @pytest.mark.parametrize("behaviour", [hang(), drip()], ids=["hang", "drip"])
