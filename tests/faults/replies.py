@@ -19,6 +19,7 @@ REPLIES = (
     Case("JSON of another kind", [reply(200, '{"data": "kettle"}')], _NOT_TOLD, kept=1),
     Case("an empty body", [reply(200, "")], _NOT_TOLD, kept=1),
     Case("an HTML page", [html()], _NOT_TOLD, kept=1),
+    Case("broken gzip", [reply(200, "kettle", {"Content-Encoding": "gzip"})], _NOT_TOLD, message="not the JSON", kept=1),
     Case("bad base64", [bad_base64()], _TOLD, message="broken base64", kept=1),
     Case("not an image", [not_an_image()], _TOLD, kept=1),
     Case("an empty list", [empty_list()], _TOLD, message="0 of 1 images came"),

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import gzip
 import json
+import zlib
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
@@ -137,6 +139,10 @@ def test_images_come_back_byte_for_byte():
     )
 
 
+def packed(body, how="gzip"):
+    return reply(200, body, {"Content-Encoding": how})
+
+
 # behaviour, outcome, code, images that came
 ENDINGS = {
     "success": (images(), Outcome.SUCCEEDED, None, 1),
@@ -153,6 +159,12 @@ ENDINGS = {
     "a url instead": (reply(200, '{"data": [{"url": "http://127.0.0.1/"}]}'), Outcome.INVALID_REPLY, "url_reply", 0),
     "wrong types": (reply(200, '{"data": [{"b64_json": 5}]}'), Outcome.INVALID_REPLY, "invalid_reply", 0),
     "empty body": (reply(200), Outcome.INVALID_REPLY, "invalid_reply", 0),
+    "packed": (packed(gzip.compress(image_body([png()]))), Outcome.SUCCEEDED, None, 1),
+    "packed otherwise": (packed(zlib.compress(image_body([png()])), "deflate"), Outcome.SUCCEEDED, None, 1),
+    "packed and broken": (packed(gzip.compress(image_body([png()]))[1:]), Outcome.INVALID_REPLY, "invalid_reply", 0),
+    "packed and cut": (packed(gzip.compress(image_body([png()]))[:100]), Outcome.INVALID_REPLY, "invalid_reply", 0),
+    "packed in an unknown way": (packed(b"kettle", "br"), Outcome.INVALID_REPLY, "invalid_reply", 0),
+    "packed without measure": (packed(gzip.compress(bytes(2**25)) * 3), Outcome.UNKNOWN, "no_reply", 0),
     "not utf-8": (reply(200, b'{"data": [{"b64_json": "\xff"}]}'), Outcome.INVALID_REPLY, "invalid_reply", 0),
     "deep nesting": (reply(200, b'{"usage": ' + b"[" * 200_000), Outcome.INVALID_REPLY, "invalid_reply", 0),
     "refused": (error(400, "moderation_blocked"), Outcome.REJECTED, "moderation_blocked", 0),
