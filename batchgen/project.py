@@ -12,9 +12,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from batchgen.core.address import masked_url
 from batchgen.core.request import Value
 from batchgen.errors import WrongUsage
-from batchgen.settings.model import Settings, masked_url
+from batchgen.settings.model import Settings
 from batchgen.store import migrate, reports
 from batchgen.store.engine import Database
 

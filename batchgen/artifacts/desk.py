@@ -82,10 +82,11 @@ class Desk:
     def keep_unread(self, job_id: int, attempt: int, reply: bytes) -> Path:
         """Store a reply that could not be understood, in place of the oldest such one if there are many. Raises OSError."""
         folder = self._folder.parent / UNREAD
+        files.refuse_link(folder)
         folder.mkdir(mode=0o700, exist_ok=True)
         path = folder / f"{self.owner}-{job_id}-{attempt}.reply"
         files.write_whole(path, reply, mode=_OWNER_ONLY)
-        for old in sorted(folder.glob("*.reply"), key=_age)[:-_MOST_UNREAD]:
+        for old in sorted((file for file in folder.iterdir() if file.is_file()), key=_age)[:-_MOST_UNREAD]:
             old.unlink(missing_ok=True)
         return path
 

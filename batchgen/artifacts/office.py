@@ -8,6 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from batchgen.artifacts import files
 from batchgen.artifacts.desk import UNREAD, Desk, disk_full, room_on_disk
 
 # What is on its way, where it cannot lie beside the root.
@@ -28,6 +29,7 @@ class Office:
         self._root.mkdir(parents=True, exist_ok=True)
         if not room_on_disk(self._root):
             raise disk_full(self._root)
+        files.refuse_link(self._home)
         self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._everybody():
             folder = self._home / owner
@@ -38,6 +40,7 @@ class Office:
 
     def dead_desks(self) -> list[Desk]:
         """The folders of workers that died; their locks are held until they are closed."""
+        files.refuse_link(self._home)
         dead = []
         with self._everybody():
             for folder in sorted(path for path in self._home.iterdir() if path.is_dir() and path.name != UNREAD):

@@ -27,8 +27,9 @@ def config_command(app: App, *, as_json: bool) -> None:
 
 
 def _entries(settings: "Settings") -> list[dict[str, Any]]:
+    from batchgen.core.address import masked_url
     from batchgen.core.assembly import BUILT_IN
-    from batchgen.settings.model import masked_url, tables
+    from batchgen.settings.model import tables
 
     found = []
     for table_name, keys in tables().items():

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 # Control characters (line feed and tab apart) and marks that reorder text: what users and servers write is data.
-_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class Loudness(enum.IntEnum):

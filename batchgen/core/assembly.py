@@ -38,7 +38,7 @@ def assemble(row: Row, defaults: Mapping[str, Value]) -> tuple[Wanted | None, tu
     findings = list(row.findings)
     cells = {field: value for field, value in row.cells.items() if field not in (CUSTOM_ID, PRIORITY)}
     if not row.findings or cells:
-        if all(finding.field != "prompt" for finding in row.findings):
+        if not row.promptless and all(finding.field != "prompt" for finding in row.findings):
             findings += _prompt_findings(cells.get("prompt", defaults.get("prompt")))
         findings += _unstorable({**cells, **row.metadata})
     fields = {**defaults, **cells}

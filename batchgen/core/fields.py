@@ -32,6 +32,7 @@ NOT_YET: tuple[str, ...] = (
 
 _NEAR = 0.8  # similarity of difflib above which a header is taken for a misspelt field
 _SHORTEST_NEAR = 4  # shorter words are near to everything
+_MOST_LISTED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,13 @@ def near(word: str, known: Iterable[str]) -> str | None:
     return matches[0] if matches else None
 
 
+def listed(names: Sequence[str]) -> str:
+    """Names of columns for a message: the first ones, and how many more there are."""
+    more = len(names) - _MOST_LISTED
+    told = ", ".join(name.strip() or "(empty)" for name in names[:_MOST_LISTED])
+    return f"{told} and {more:,} more" if more > 0 else told
+
+
 def match(headers: Sequence[str], mapping: Mapping[str, str]) -> Columns:
     """Assign a header's columns; `mapping` is field -> header, with an empty header for a field that no column carries."""
     names = [header.strip() for header in headers]
@@ -68,7 +76,7 @@ def match(headers: Sequence[str], mapping: Mapping[str, str]) -> Columns:
         if header and header in names:
             taken[field] = names.index(header)
         elif header:
-            findings.append(Finding(field, f"there is no column {header!r} for it; the columns are {', '.join(names)}"))
+            findings.append(Finding(field, f"there is no column {header!r} for it; the columns are {listed(names)}"))
     mapped = set(taken.values())
     by_word = {name.casefold(): index for index, name in reversed(list(enumerate(names))) if index not in mapped}
     for field, word in (*((name, name) for name in FIELDS), (CUSTOM_ID, _ALIAS)):

@@ -12,6 +12,15 @@ from batchgen.core.request import Value
 MOST_ROW_CHARACTERS = 4_000_000
 
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
+# Longer messages hold a text of the manifest, mostly at their beginning; what is wrong with it stands at the end.
+_MOST_MESSAGE = 500
+_HEAD, _TAIL = 80, 300
+_MOST_FIELD = 80
+
+
+def shortened(message: str) -> str:
+    """A message that repeats what somebody wrote, without the middle of it where that is long."""
+    return message if len(message) <= _MOST_MESSAGE else f"{message[:_HEAD]}... {message[-_TAIL:]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +32,13 @@ class Problem:
     field: str
     message: str
 
+    @classmethod
+    def of(cls, file: str, line: int, finding: Finding) -> "Problem":
+        """A finding at its place, in bounded words: what is found in a cell of megabytes repeats them."""
+        field = finding.field
+        shown = field if len(field) <= _MOST_FIELD else f"{field[:_MOST_FIELD]}..."
+        return cls(file, line, shown, shortened(finding.message))
+
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
         return f"{place}: {self.field}: {self.message}" if self.field else f"{place}: {self.message}"
@@ -30,12 +46,16 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: the cells that were given, by field; everything else as metadata; what is wrong with its form."""
+    """One row: the cells that were given, by field; everything else as metadata; what is wrong with its form.
+
+    `promptless` is a row of a file without a column of prompts, which is told once and not of every row.
+    """
 
     line: int
     cells: Mapping[str, Value]
     metadata: Mapping[str, Value]
     findings: tuple[Finding, ...] = ()
+    promptless: bool = False
 
     @property
     def custom_id(self) -> str | None:

@@ -20,7 +20,8 @@ PROMPT_OVERHEAD_TOKENS = 6
 
 # Text has about as many bytes a token; good for an estimate and for no bound.
 _BYTES_A_TOKEN = 4
-_WHOLE_ANSWER = 200
+# Statuses of a whole answer; a gateway may say 201 where the vendor says 200.
+_SUCCESS = range(200, 300)
 
 # Where a model's output tokens are not published, its dearest known figure is taken this many times over.
 UNPUBLISHED_FACTOR = 4
@@ -191,7 +192,7 @@ def cost_of(ending: Ending, model: str, day: date, likely_micros: int | None) ->
     computed = cost_micros(model, ending.usage, day)
     if computed is not None:
         return Cost(computed, Basis.COMPUTED)
-    if ending.http_status == _WHOLE_ANSWER and likely_micros is not None:
+    if ending.http_status in _SUCCESS and likely_micros is not None:
         return Cost(likely_micros, Basis.ESTIMATED)
     return Cost(None, Basis.UNKNOWN)
 

@@ -14,7 +14,10 @@ _BY_CODE = {
     "billing_hard_limit_reached": "the account's billing limit is reached; raise it, then run again",
     "billing_not_active": "billing is not active for this account; activate it, then run again",
     "model_not_found": "the account cannot use this model; name another one with --model and --update, or ask for access",
-    "url_reply": "make the gateway answer with b64_json, or name another [provider] base_url",
+    "url_reply": (
+        "`batchgen show` names the file with the link, while it leads to the image; "
+        "make the gateway answer with b64_json, or name another [provider] base_url"
+    ),
     "rate_limit_exceeded": "one request asks for more than the account's whole limit; lower n and submit with --update",
 }
 
@@ -22,6 +25,7 @@ _BY_CODE = {
 BOUGHT_IN_VAIN = frozenset({"url_reply"})
 
 _BY_STATUS = {
+    **dict.fromkeys(range(300, 400), "set [provider] base_url to the address that answers itself; no redirect is followed"),
     401: "check the key: `batchgen config` says which variable it is read from",
     402: "the account has no credit left; add some, then run again",
     403: "the account may not do this; check its permissions, its country and its verification, then run again",

@@ -3,7 +3,7 @@
 import csv
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from batchgen.core import fields, tsv
 from batchgen.core.manifest import MOST_ROW_CHARACTERS, Row, Unreadable, typed
@@ -27,7 +27,7 @@ class Dialect:
 def rows(lines: Iterable[str], mapping: Mapping[str, str], *, tabs_first: bool = False) -> Iterator[Row]:
     """The rows below the header. `lines` keep their ends; `mapping` is that of `fields.match`.
 
-    A header with problems comes first, as a row of findings. Raises Unreadable where there is no column of prompts.
+    A header with problems comes first, as a row of findings; one that names no field is all that comes.
     """
     source = iter(lines)
     start, first = 1, next(source, "")
@@ -41,15 +41,21 @@ def rows(lines: Iterable[str], mapping: Mapping[str, str], *, tabs_first: bool =
     if isinstance(header, Finding):
         raise Unreadable(line, header.message)
     columns = fields.match(header, mapping)
-    if columns.findings:
-        yield Row(line, {}, {}, columns.findings)
-    if "prompt" not in dict(columns.fields):
-        raise Unreadable(line, f"there is no prompt column among {_list(header)}; name yours with --column prompt=HEADER")
+    findings, promptless = columns.findings, "prompt" not in dict(columns.fields)
+    if promptless:
+        words = f"there is no prompt column among {fields.listed(header)}; name yours with --column prompt=HEADER"
+        findings += (Finding("", words),)
+    if findings:
+        yield Row(line, {}, {}, findings, promptless)
+    if not columns.fields:
+        # It is no manifest at all, and what is wrong with its rows would be noise.
+        return
     for line, cells in records:
         if isinstance(cells, Finding):
-            yield Row(line, {}, {}, (cells,))
+            yield Row(line, {}, {}, (cells,), promptless)
         elif any(cells):
-            yield _row(line, cells, header, columns)
+            row = _row(line, cells, header, columns)
+            yield replace(row, promptless=True) if promptless else row
 
 
 def _row(line: int, cells: Sequence[str], header: Sequence[str], columns: fields.Columns) -> Row:
@@ -115,7 +121,3 @@ def _csv_words(error: csv.Error) -> str:
     if "new-line character" in told:
         return "its lines end in a way that cannot be read: save it with ends of line of Unix or Windows"
     return f"cannot be read as CSV: {told}"
-
-
-def _list(header: Sequence[str]) -> str:
-    return ", ".join(name.strip() or "(empty)" for name in header)

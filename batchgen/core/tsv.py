@@ -6,6 +6,8 @@ So `"G I G G L E" painted on a wall` is the text as it stands, and `"two ""big""
 from collections import deque
 from collections.abc import Iterator
 
+from batchgen.core.manifest import MOST_ROW_CHARACTERS
+
 # A cell that spans lines is looked for this far; a stray quote further up must not cost the rest of the file.
 _MOST_LINES_OF_A_CELL = 200
 
@@ -24,6 +26,11 @@ class _Lines:
         if line is not None:
             self.next_number += 1
         return line
+
+    def take_many(self, count: int) -> list[str]:
+        """The next lines, as many as have been looked at."""
+        self.next_number += count
+        return [self._ahead.popleft() for _ in range(count)]
 
     def peek(self, distance: int) -> str | None:
         """The line that `take` would return after `distance` others."""
@@ -44,34 +51,34 @@ def records(source: Iterator[str], start: int) -> Iterator[tuple[int, list[str]]
     lines = _Lines(source, start)
     while True:
         number = lines.next_number
-        rest = lines.take()
-        if rest is None:
+        text = lines.take()
+        if text is None:
             return
         cells: list[str] = []
-        more: str | None = rest
-        while more is not None:
-            cell, more = _cell(more, lines)
+        at = 0
+        # Places and not copies of what is left: a line may be nothing but tabs.
+        while at <= len(text):
+            cell, text, at = _cell(text, at, lines)
             cells.append(cell)
         yield number, cells
 
 
-def _cell(text: str, lines: _Lines) -> tuple[str, str | None]:
-    """The first cell of a text, and what follows its tab; None where the record ends."""
-    if text.startswith('"'):
-        whole = text
-        end = _closing_quote(text)
-        if end is None:
-            whole = _spanning(text, lines)
-            end = _closing_quote(whole)
-        if end is not None and (end + 1 == len(whole) or whole[end + 1] == "\t"):
-            return whole[1:end].replace('""', '"'), whole[end + 2 :] if end + 1 < len(whole) else None
-    cell, tab, rest = text.partition("\t")
-    return cell, rest if tab else None
+def _cell(text: str, at: int, lines: _Lines) -> tuple[str, str, int]:
+    """The cell that begins at a place; then in which text and where the next one does: behind its end if there is none."""
+    if text.startswith('"', at):
+        end = _closing_quote(text, at + 1)
+        if end is None and text.find("\t", at) == -1:
+            text, at, end = _spanning(text, at, lines)
+        if end is not None and text[end + 1 : end + 2] in ("", "\t"):
+            return text[at + 1 : end].replace('""', '"'), text, end + 2
+    tab = text.find("\t", at)
+    end = len(text) if tab == -1 else tab
+    return text[at:end], text, end + 1
 
 
-def _closing_quote(text: str) -> int | None:
-    """Where the first quote stands that is not doubled, behind the one that opens."""
-    at = text.find('"', 1)
+def _closing_quote(text: str, at: int) -> int | None:
+    """Where the first quote stands, from a place on, that is not doubled."""
+    at = text.find('"', at)
     while at != -1:
         if text[at + 1 : at + 2] != '"':
             return at
@@ -79,26 +86,26 @@ def _closing_quote(text: str) -> int | None:
     return None
 
 
-def _spanning(text: str, lines: _Lines) -> str:
-    """The text with the lines behind it up to a closing quote, taken from `lines`; the text alone if there is none.
+def _spanning(text: str, at: int, lines: _Lines) -> tuple[str, int, int | None]:
+    """The cell with the lines behind it up to a closing quote, taken from `lines`; all as it was if there is none.
 
-    A tab inside would mean that another row has begun, so a quote that nobody closes swallows no row.
+    Text, beginning, closing quote. A tab inside would mean that another row has begun, so a quote that nobody closes
+    swallows no row.
     """
-    if "\t" in text:
-        return text
-    whole = text
+    alone = text, at, None
+    size = len(text) - at
     for distance in range(_MOST_LINES_OF_A_CELL):
         line = lines.peek(distance)
         if line is None:
-            return text
-        whole = f"{whole}\n{line}"
-        end = _closing_quote(whole)
-        if "\t" in whole[:end]:
-            return text
+            return alone
+        # A doubled quote stands on one line, so each line can be searched by itself.
+        end = _closing_quote(line, 0)
+        size += 1 + (len(line) if end is None else end)
+        if size > MOST_ROW_CHARACTERS or line.find("\t", 0, end) != -1:
+            return alone
         if end is not None:
-            if whole[end + 1 : end + 2] not in ("", "\t"):
-                return text
-            for _ in range(distance + 1):
-                lines.take()
-            return whole
-    return text
+            if line[end + 1 : end + 2] not in ("", "\t"):
+                return alone
+            whole = "\n".join([text[at:], *lines.take_many(distance + 1)])
+            return whole, 0, len(whole) - len(line) + end
+    return alone

@@ -9,7 +9,7 @@ from typing import Any
 
 from batchgen.core import assembly, identity, parameters
 from batchgen.core.assembly import Wanted
-from batchgen.core.manifest import Problem, Row, Unreadable
+from batchgen.core.manifest import Problem, Row, Unreadable, shortened
 from batchgen.core.parameters import Finding
 from batchgen.core.request import Value
 from batchgen.ingest.source import Manifest, rows, text_lines
@@ -47,7 +47,7 @@ class Reading:
 
     def add(self, line: int, finding: Finding) -> None:
         if len(self.problems) < _MOST_KEPT:
-            self.problems.append(Problem(self.manifest.label, line, finding.field, finding.message))
+            self.problems.append(Problem.of(self.manifest.label, line, finding))
         else:
             self.more_problems += 1
 
@@ -94,7 +94,7 @@ def _checked(row: Row, terms: Terms, reading: Reading) -> Wanted | None:
         told.append(f"{gone}; only the sandbox still answers to it")
     if terms.official and (soon := parameters.ending(wanted.request.model, terms.day)):
         told.append(soon)
-    for message in told:
+    for message in map(shortened, told):
         first, count = reading.warnings.get(message, (row.line, 0))
         reading.warnings[message] = (first, count + 1)
     return wanted

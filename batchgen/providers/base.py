@@ -10,16 +10,22 @@ from batchgen.core.request import Request
 from batchgen.providers.http import HttpReply
 
 
+def _nothing(_data: bytes) -> None:
+    """Keeps nothing: who knows no secrets cannot say that there are none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What became of a request: how it ended, and the images as bytes, untouched.
 
-    `unread` is a reply, or what it calls an image, that could not be understood.
+    `unread` is a reply that could not be understood, as it may be kept. Of an image that turns out to be none, `masked`
+    gives what may be kept, or None.
     """
 
     ending: Ending
     images: tuple[bytes, ...] = ()
     unread: bytes | None = None
+    masked: Callable[[bytes], bytes | None] = _nothing
 
 
 class Provider(Protocol):

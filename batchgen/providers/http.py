@@ -1,5 +1,9 @@
 """One POST, and the moment from which it may be billed. Nothing here tries twice and nothing follows a redirect."""
 
+import asyncio
+import gzip
+import io
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from ssl import SSLError
@@ -41,7 +45,8 @@ class Http:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S),
             timeout=aiohttp.ClientTimeout(total=self._timeout_s, sock_connect=_CONNECT_TIMEOUT_S),
-            auto_decompress=True,
+            # A body that came whole and cannot be unpacked is an answer; the library takes it for a broken connection.
+            auto_decompress=False,
         )
 
     async def close(self) -> None:
@@ -63,7 +68,7 @@ class Http:
             async with self._session.post(
                 url, data=sending.parts(), headers={**headers, **fixed}, allow_redirects=False
             ) as reply:
-                content = await _read(reply, most_bytes)
+                content = await _unpacked(await _read(reply, most_bytes), reply, most_bytes)
                 return HttpReply(reply.status, {name.lower(): value for name, value in reply.headers.items()}, content)
         except (aiohttp.ClientError, TimeoutError, SSLError, OSError) as error:
             if sending.failure is not None:
@@ -102,9 +107,39 @@ async def _read(reply: aiohttp.ClientResponse, most_bytes: int) -> bytes:
     async for part in reply.content.iter_any():
         size += len(part)
         if size > most_bytes:
-            raise _TooLong(f"the reply is longer than {most_bytes:,} bytes")
+            raise _too_long(most_bytes)
         parts.append(part)
     return b"".join(parts)
+
+
+async def _unpacked(body: bytes, reply: aiohttp.ClientResponse, most_bytes: int) -> bytes:
+    """What a server packed that was asked not to; as it came where that is not possible."""
+    unpack = _UNPACK.get(reply.headers.get("Content-Encoding", "").strip().lower())
+    if unpack is None:
+        return body
+    try:
+        content = await asyncio.to_thread(unpack, body, most_bytes + 1)
+    except (OSError, EOFError, zlib.error):
+        return body
+    if len(content) > most_bytes:
+        raise _too_long(most_bytes)
+    return content
+
+
+def _gunzip(body: bytes, most_bytes: int) -> bytes:
+    with gzip.open(io.BytesIO(body)) as file:
+        return file.read(most_bytes)
+
+
+def _inflate(body: bytes, most_bytes: int) -> bytes:
+    return zlib.decompressobj().decompress(body, most_bytes)
+
+
+_UNPACK = {"gzip": _gunzip, "x-gzip": _gunzip, "deflate": _inflate}
+
+
+def _too_long(most_bytes: int) -> _TooLong:
+    return _TooLong(f"the reply is longer than {most_bytes:,} bytes")
 
 
 def _words(error: BaseException) -> str:

@@ -16,8 +16,7 @@ from batchgen.core.usage import Usage
 from batchgen.providers import refusals
 from batchgen.providers.base import Answer
 from batchgen.providers.http import Http, HttpReply, NoReply
-
-_MASK = "(the key)"
+from batchgen.providers.masking import Mask
 
 # A 4K PNG of noise is some 35 MB, and a third more in base64.
 _MOST_BYTES_AN_IMAGE = 64 * 1024 * 1024
@@ -47,6 +46,7 @@ class OpenAI:
     def __init__(self, base_url: str, key: str, *, timeout_s: float) -> None:
         self._url = f"{base_url.rstrip('/')}/images/generations"
         self._key = key
+        self._mask = Mask(key)
         self._http = Http(timeout_s=timeout_s)
 
     async def open(self) -> None:
@@ -71,55 +71,46 @@ class OpenAI:
 
     def read(self, reply: HttpReply, request: Request, now: datetime) -> Answer:
         """What a complete reply says; see `Provider.read`."""
-        if reply.status == 200:
+        if 200 <= reply.status < 300:
             answer = _images(reply, request.images)
             answer = replace(answer, ending=replace(answer.ending, told=_told(reply.headers)))
-            if answer.unread is not None:
-                answer = replace(answer, unread=self._body_without_key(answer.unread))
+            unread = None if answer.unread is None else self._mask.data(answer.unread)
+            answer = replace(answer, unread=unread, masked=self._mask.data)
         else:
-            refusal = refusals.read(reply.status, self._body_without_key(reply.body))
+            refusal = refusals.read(reply.status, self._mask.data(reply.body))
             answer = Answer(refusals.ending(refusal, reply.headers, now))
         return replace(answer, ending=self._redacted(answer.ending))
 
     def _redacted(self, ending: Ending) -> Ending:
         """Once more behind the decoding: JSON can spell a key in other letters, and headers echo as well."""
         said = (ending.error_code, ending.error_message, ending.request_id)
-        code, message, request_id = (text and self._without_key(text) for text in said)
+        code, message, request_id = (text and self._mask.text(text) for text in said)
         return replace(ending, error_code=code, error_message=message, request_id=request_id)
 
     def _without_reply(self, error: NoReply) -> Ending:
         unsent = Outcome.UNAVAILABLE if error.reached else Outcome.OFFLINE
         outcome = Outcome.UNKNOWN if error.sent else unsent
-        words = self._without_key(str(error))
+        words = self._mask.text(str(error))
         return Ending(outcome, error_code="no_reply" if error.sent else "not_sent", error_message=words)
-
-    def _without_key(self, text: str) -> str:
-        """What a server says may hold the key it was sent; it must not reach the ledger."""
-        return text.replace(self._key, _MASK) if self._key else text
-
-    def _body_without_key(self, body: bytes) -> bytes:
-        """Before anything is cut off: half a key is one too many."""
-        return body.replace(self._key.encode(), _MASK.encode()) if self._key else body
 
 
 def _images(reply: HttpReply, wanted: int) -> Answer:
-    request_id = reply.headers.get("x-request-id")
     try:
         body = _decoder.decode(reply.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         words = f"the reply is not the JSON of the Images API: {error}"
-        return Answer(_invalid(words, request_id, Usage()), unread=reply.body)
+        return Answer(_invalid(reply, words, Usage()), unread=reply.body)
     usage = read_usage(body.usage)
     texts = [image.b64_json for image in body.data or [] if image.b64_json]
     images, broken = _decoded(texts)
     if len(images) >= wanted:
-        return Answer(Ending(Outcome.SUCCEEDED, http_status=200, request_id=request_id, usage=usage), images)
+        return Answer(_ended(Outcome.SUCCEEDED, reply, usage), images)
     if not texts and any(image.url for image in body.data or []):
         words = "the server made the image and answered with a link to it, which is not supported yet"
-        return Answer(_invalid(words, request_id, usage, code="url_reply"))
+        return Answer(_invalid(reply, words, usage, code="url_reply"), unread=reply.body)
     if broken is not None:
-        return Answer(_invalid(f"the reply holds broken base64: {broken}", request_id, usage), images, unread=reply.body)
-    return Answer(_invalid(f"{len(images)} of {wanted} images came", request_id, usage, code="too_few_images"), images)
+        return Answer(_invalid(reply, f"the reply holds broken base64: {broken}", usage), images, unread=reply.body)
+    return Answer(_invalid(reply, f"{len(images)} of {wanted} images came", usage, code="too_few_images"), images)
 
 
 def _told(headers: Mapping[str, str]) -> Told:
@@ -141,10 +132,12 @@ def _decoded(texts: Sequence[str]) -> tuple[tuple[bytes, ...], Exception | None]
     return tuple(images), broken
 
 
-def _invalid(message: str, request_id: str | None, usage: Usage, *, code: str = "invalid_reply") -> Ending:
-    return Ending(
-        Outcome.INVALID_REPLY, http_status=200, error_code=code, error_message=message, request_id=request_id, usage=usage
-    )
+def _ended(outcome: Outcome, reply: HttpReply, usage: Usage) -> Ending:
+    return Ending(outcome, http_status=reply.status, request_id=reply.headers.get("x-request-id"), usage=usage)
+
+
+def _invalid(reply: HttpReply, message: str, usage: Usage, *, code: str = "invalid_reply") -> Ending:
+    return replace(_ended(Outcome.INVALID_REPLY, reply, usage), error_code=code, error_message=message)
 
 
 def read_usage(usage: Any) -> Usage:

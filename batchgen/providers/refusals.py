@@ -1,4 +1,4 @@
-"""A complete answer that is not 200, told apart: by its code first, since speed and money share a status.
+"""A complete answer that is no success, told apart: by its code first, since speed and money share a status.
 
 Source: the vendor's error guide, its OpenAPI text of 2026-10 and public error logs.
 """
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -70,7 +71,7 @@ def ending(refusal: Refusal, headers: Mapping[str, str], now: datetime) -> Endin
         outcome,
         http_status=refusal.status,
         error_code=refusal.code or refusal.type or f"http_{refusal.status}",
-        error_message=refusal.message,
+        error_message=_redirect(headers) if 300 <= refusal.status < 400 else refusal.message,
         request_id=headers.get("x-request-id"),
         retry_after_s=wait_asked(headers, refusal.message, now),
         blocked_model=blocked_model,
@@ -104,6 +105,17 @@ def _outcome(refusal: Refusal, headers: Mapping[str, str]) -> tuple[Outcome, boo
     if status in _NOT_NOW or status >= 500:
         return Outcome.UNAVAILABLE, False
     return Outcome.REJECTED, False
+
+
+def _redirect(headers: Mapping[str, str]) -> str:
+    """Where to, by scheme and host alone: a path may repeat what was sent."""
+    try:
+        place = urlsplit(headers.get("location", ""))
+    except ValueError:
+        return "the address redirects"
+    host = place.netloc.rpartition("@")[2]
+    scheme = f"{place.scheme}://" if place.scheme else ""
+    return f"the address redirects to {scheme}{host}" if host else "the address redirects"
 
 
 def _is_about_the_model(refusal: Refusal) -> bool:

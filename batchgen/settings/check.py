@@ -1,9 +1,13 @@
 """What bounds cannot say of a setting."""
 
+import re
 from urllib.parse import urlsplit
 
+from batchgen.core.address import masked_url
 from batchgen.errors import SettingsError
-from batchgen.settings.model import Settings, masked_url
+from batchgen.settings.model import Settings
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|")
 
 
 def check(settings: Settings) -> None:
@@ -12,10 +16,14 @@ def check(settings: Settings) -> None:
         raise SettingsError(f"{sources['provider.name']}: [provider] name = {provider.name!r}: must be openai or sandbox")
     if unknown not in ("retry", "hold"):
         raise SettingsError(f"{sources['retry.unknown']}: [retry] unknown = {unknown!r}: must be retry or hold")
+    if not _NAME.fullmatch(provider.api_key_env):
+        place = f"{sources['provider.api_key_env']}: [provider] api_key_env"
+        raise SettingsError(f"{place} must name the variable that holds the key; what it holds is no name and is not shown")
     wrong = _wrong_address(provider.base_url)
     if wrong:
         place = f"{sources['provider.base_url']}: [provider] base_url"
-        raise SettingsError(f"{place} = {masked_url(provider.base_url)!r}: {wrong}")
+        shown = re.split(r"[?#]", masked_url(provider.base_url))[0]
+        raise SettingsError(f"{place} = {shown!r}: {wrong}")
 
 
 def _wrong_address(url: str) -> str:
@@ -23,10 +31,14 @@ def _wrong_address(url: str) -> str:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        return f"is no address: {error}"
+    except ValueError:
+        # The words of the error repeat a part of the address, which may be that of a password.
+        return "is no address: its host or its port cannot be read"
     if parts.scheme not in ("http", "https"):
         return "must begin with https:// or http://"
     if not host:
         return "names no host"
-    return "must not hold a password: name the variable that holds the key in api_key_env" if "@" in parts.netloc else ""
+    if "@" in parts.netloc:
+        return "must not hold a password: name the variable that holds the key in api_key_env"
+    # Nothing could be put behind it, and a key may stand in it.
+    return "must end before any ? or #, which are not shown here" if "?" in url or "#" in url else ""

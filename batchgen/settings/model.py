@@ -1,6 +1,5 @@
 """The settings as a value: every table, every key, its bounds and its built-in value. Secrets are never kept in text."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Annotated, Any
@@ -9,8 +8,6 @@ from msgspec import Meta
 
 from batchgen.core.request import Value
 from batchgen.errors import SettingsError
-
-_PASSWORD = re.compile(r"([?&][^=&]*password=)[^&]*", re.IGNORECASE)
 
 _Count = Annotated[int, Meta(ge=0)]
 _AtLeastOne = Annotated[int, Meta(ge=1)]
@@ -110,14 +107,6 @@ class Secrets:
     def source(self, name: str) -> str:
         """Where it was found (`environment` or `.env`), or an empty string."""
         return self._values.get(name, ("", ""))[1]
-
-
-def masked_url(url: str) -> str:
-    """A URL without its password."""
-    scheme, separator, rest = _PASSWORD.sub(r"\1***", url).partition("://")
-    credentials, at, host = rest.rpartition("@")
-    user, colon, _ = credentials.partition(":")
-    return f"{scheme}{separator}{user}{':***' if colon else ''}{at}{host}"
 
 
 def tables() -> dict[str, dict[str, Any]]:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, NoSuchModuleError, ProgrammingError
 
+from batchgen.core.address import masked_url
 from batchgen.errors import DatabaseError
 
 # Another program's write, a backup or an import of a million rows may take this long.
@@ -23,6 +24,7 @@ _BUSY_TIMEOUT_S = 60
 _WAL_TRIES = 100
 # So much is written ahead (16 MB) before it is copied into the database, which syncs both.
 _WAL_PAGES = 4000
+_WRITE = "write sqlite:///FILE or postgresql://USER@HOST/NAME"
 
 
 # What other rooms call the thing they pass on and never look into.
@@ -79,10 +81,10 @@ class Database:
     def _reachable(self) -> Iterator[None]:
         try:
             yield
-        except (IntegrityError, ProgrammingError, DataError):
-            raise  # the program's own mistake, and no fault of the database
         except DBAPIError as error:
-            shown = self.url.render_as_string(hide_password=True)
+            if isinstance(error, IntegrityError | ProgrammingError | DataError) and error.statement is not None:
+                raise  # the program's own mistake, and no fault of the database; without a statement, the URL's
+            shown = masked_url(self.url.render_as_string(hide_password=False))
             raise DatabaseError(f"the database {shown} cannot be used: {_first_line(error)}") from error
 
 
@@ -96,31 +98,49 @@ def _parse(url: str) -> URL:
         parsed = make_url(url)
         backend = parsed.get_backend_name()
     except ArgumentError:
-        raise DatabaseError("the database URL cannot be read; write sqlite:///FILE or postgresql://USER@HOST/NAME") from None
+        raise DatabaseError(f"the database URL cannot be read; {_WRITE}") from None
+    except ValueError:
+        raise DatabaseError(f"the database URL has a host or a port that cannot be read; {_WRITE}") from None
     if backend in ("postgres", "postgresql"):
-        # psycopg is the one driver that is shipped and tested.
-        return parsed.set(drivername="postgresql+psycopg")
+        return _parsed_postgres(parsed)
     if backend != "sqlite":
-        raise DatabaseError(
-            f"{backend} is not a database this program can use; write sqlite:///FILE or postgresql://USER@HOST/NAME"
-        )
+        raise DatabaseError(f"{backend} is not a database this program can use; {_WRITE}")
     if parsed.database in (None, "", ":memory:"):
         raise DatabaseError("a database in memory forgets what was paid for; write sqlite:///FILE")
     return parsed
 
 
+def _parsed_postgres(url: URL) -> URL:
+    # What follows the first @ of a password would be told by the driver as the host or the database.
+    if "@" in (url.host or "") or (url.password is not None and "@" in (url.database or "")):
+        raise DatabaseError("the database URL has more than one @: in a password write %40 for @, %2F for / and %3F for ?")
+    # psycopg is the one driver that is shipped and tested.
+    return url.set(drivername="postgresql+psycopg")
+
+
 def _create(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
-        try:
-            return create_engine(url, pool_pre_ping=True)
-        except (ModuleNotFoundError, NoSuchModuleError):
-            raise DatabaseError("PostgreSQL needs its driver: pip install 'batchgen-images[postgres]'") from None
+        return _create_postgres(url)
     path = Path(str(url.database))
     if not path.parent.is_dir():
         raise DatabaseError(f"the database {path} cannot be used: there is no folder {path.parent}")
     engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False})
     event.listen(engine, "connect", _prepare_sqlite(path))
     event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _create_postgres(url: URL) -> Engine:
+    try:
+        engine = create_engine(url, pool_pre_ping=True)
+        from psycopg import pq
+    except (ModuleNotFoundError, NoSuchModuleError):
+        raise DatabaseError("PostgreSQL needs its driver: pip install 'batchgen-images[postgres]'") from None
+    known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
+    unknown = sorted(set(url.query) - known)
+    if unknown:
+        # The URL is not shown: a password may stand under a misspelt name.
+        raise DatabaseError(f"PostgreSQL has no option {', '.join(unknown)!r}: see the part of the database URL behind ?")
     return engine
 
 

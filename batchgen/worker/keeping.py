@@ -50,7 +50,7 @@ def _written(claim: Claim, answer: Answer, desk: Desk, likely_micros: int | None
             pictures.append(inspect(data))
             usable.append(data)
         except NotAnImage as error:
-            broken, unread = error, data
+            broken, unread = error, answer.masked(data)
     # Good ones beside a broken one were paid for as well and are kept.
     if broken is not None and len(pictures) < claim.request.images:
         ending = replace(ending, outcome=Outcome.INVALID_REPLY, error_code="not_an_image", error_message=str(broken))

@@ -358,6 +358,17 @@ def test_the_root_may_be_a_link_to_another_disk(tmp_path):
         elsewhere.rmdir()
 
 
+def test_answers_are_not_kept_behind_a_link(root, tmp_path):
+    """A folder of answers that is a link is refused before anything is written or read there."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / ".images.answers").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="it is a link"):
+        Office(root).open_desk("worker-1")
+    with pytest.raises(OSError, match="it is a link"):
+        Office(root).dead_desks()
+    assert [*(tmp_path / "elsewhere").iterdir()] == []
+
+
 def test_a_link_that_leads_nowhere_is_not_overwritten(root):
     """What is unknown is moved aside, even where it is a link to nothing."""
     (root / "shop").mkdir(parents=True)
@@ -378,10 +389,13 @@ def test_names_below_the_root(ordinal, path):
 
 
 def test_unread_replies_do_not_pile_up(root):
-    """The newest twenty stay, and their folder is no worker's."""
+    """The newest twenty stay, and their folder is no worker's. What a killed process left of writing one counts as well."""
     with desk_of(root) as desk:
         first = desk.keep_unread(1, 1, b"<html>")
-        os.utime(first, (1_000_000, 1_000_000))
+        part = first.with_name("dead-1-1.reply.part")
+        part.touch()
+        for old in (first, part):
+            os.utime(old, (1_000_000, 1_000_000))
         others = [desk.keep_unread(1, attempt, b"<html>") for attempt in range(2, 22)]
         assert sorted(first.parent.iterdir()) == sorted(others)
     assert Office(root).dead_desks() == []

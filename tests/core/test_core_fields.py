@@ -104,3 +104,9 @@ def test_a_mapped_column_must_be_there():
 def test_other_words_are_no_fields(word):
     """Only whole names are fields."""
     assert fields.canonical(word) is None
+
+
+def test_only_the_first_of_many_columns_are_listed():
+    """A header of a hundred thousand columns fits into a line."""
+    assert fields.listed(["a", " ", "c"]) == "a, (empty), c"
+    assert fields.listed([f"c{number}" for number in range(100_000)]).endswith(", c18, c19 and 99,980 more")

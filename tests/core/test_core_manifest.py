@@ -3,8 +3,8 @@
 import pytest
 
 from batchgen.core.fields import CUSTOM_ID, REQUEST_FIELDS
-from batchgen.core.manifest import Problem, Row, typed
-from batchgen.core.parameters import PARAMETERS, Integer
+from batchgen.core.manifest import Problem, Row, shortened, typed
+from batchgen.core.parameters import PARAMETERS, Finding, Integer
 
 INTEGERS = [name for name, kind in PARAMETERS.items() if isinstance(kind, Integer)]
 
@@ -50,3 +50,12 @@ def test_a_problem_names_its_place(problem, text):
 def test_a_row_s_own_key(cells, custom_id):
     """Only text is a key."""
     assert Row(1, cells, {}).custom_id == custom_id
+
+
+def test_a_problem_of_megabytes_is_told_in_a_few_words():
+    """How the text begins and what is wrong with it are told; a message of ordinary length is told whole."""
+    text = str(Problem.of("a.csv", 3, Finding("k" * 10**6, "m" * 10**6 + ": must be one of low, high")))
+    assert text.startswith("a.csv:3: kkk")
+    assert text.endswith("m: must be one of low, high")
+    assert len(text) < 600
+    assert shortened("x" * 400) == "x" * 400

@@ -23,6 +23,8 @@ TOLD = [
     (Outcome.ACCOUNT_BLOCKED, "billing_hard_limit_reached", 400, "billing limit"),
     (Outcome.ACCOUNT_BLOCKED, "billing_not_active", 429, "activate it"),
     (Outcome.ACCOUNT_BLOCKED, "model_not_found", 404, "--model"),
+    (Outcome.ACCOUNT_BLOCKED, None, 308, "[provider] base_url"),
+    (Outcome.INVALID_REPLY, "url_reply", 200, "batchgen show"),
     (Outcome.ACCOUNT_BLOCKED, None, 402, "credit"),
     (Outcome.ACCOUNT_BLOCKED, None, 403, "verification"),
     (Outcome.ACCOUNT_BLOCKED, None, 404, "base_url"),

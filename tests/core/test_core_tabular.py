@@ -52,8 +52,8 @@ def test_the_prompt_s_column_decides_also_under_another_name():
     """With a mapping the mapped header is looked for, and a .tsv is split at tabs where nothing else decides."""
     assert _cells("Text;a,b,c\nx;y\n", mapping={"prompt": "Text"}) == [{"prompt": "x", "a,b,c": "y"}]
     assert _cells("a,prompt\tb\nx\ty\n", mapping={"prompt": "b"}) == [{"a,prompt": "x", "prompt": "y"}]
-    with pytest.raises(Unreadable, match="among a, b c;"):
-        _read("a\tb c\n", tabs_first=True)
+    ((finding,),) = (row.findings for row in _read("a\tb c\n", tabs_first=True))
+    assert "among a, b c;" in finding.message
 
 
 LINES = [
@@ -116,10 +116,6 @@ def test_reading_goes_on_behind_a_mistake(text, expected):
 UNREADABLE = [
     ("", 0, "is empty"),
     ("\n \n\n", 0, "is empty"),
-    ("name,size\na,auto\n", 1, "there is no prompt column among name, size; name yours with --column prompt=HEADER"),
-    ("a fox\na dog\n", 1, "there is no prompt column among a fox"),
-    (",,\n", 1, "among (empty), (empty), (empty)"),
-    ("\n\nname\n", 3, "there is no prompt column"),
     ('"prompt,size\na,b\n', 1, "never closed"),
     ('"prompt"x,size\na,b\n', 1, "must be doubled"),
     ("prompt\rfox\rdog\r", 1, "ends of line of Unix or Windows"),
@@ -127,20 +123,40 @@ UNREADABLE = [
 
 
 @pytest.mark.parametrize(("text", "line", "told"), UNREADABLE)
-def test_a_header_without_a_prompt_ends_the_reading(text, line, told):
-    """Without knowing where the prompts stand, no row means anything."""
+def test_a_header_that_cannot_be_read_ends_the_reading(text, line, told):
+    """Without knowing what the columns are, no row means anything."""
     with pytest.raises(Unreadable) as caught:
         _read(text)
     assert caught.value.line == line
     assert told in str(caught.value)
 
 
-def test_an_ignored_prompt_column_is_no_prompt_column():
+NO_FIELDS = [
+    ("a fox\na dog\n", 1, "there is no prompt column among a fox; name yours with --column prompt=HEADER"),
+    (",,\n,x,\n", 1, "among (empty), (empty), (empty)"),
+    ("\n\nname\nx,y\n", 3, "there is no prompt column"),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "told"), NO_FIELDS)
+def test_a_header_that_names_no_field_is_all_that_is_told(text, line, told):
+    """It is another kind of table: what is wrong with its rows would be noise."""
+    (row,) = _read(text)
+    assert (row.line, row.promptless) == (line, True)
+    assert told in row.findings[-1].message
+
+
+def test_the_rows_of_a_header_without_a_prompt_are_read_as_well():
+    """What else is wrong with them can be told together with the missing column."""
+    rows = _read("name,size\na,auto\nb,auto,c\n")
+    assert [(row.line, len(row.findings), row.promptless) for row in rows] == [(1, 1, True), (2, 0, True), (3, 1, True)]
+
+
+@pytest.mark.parametrize("header", ["", "Text"])
+def test_an_ignored_prompt_column_is_no_prompt_column(header):
     """`--column prompt=` leaves no prompts; what --column names must be there."""
-    with pytest.raises(Unreadable, match="no prompt column"):
-        _read("prompt,size\na,auto\n", mapping={"prompt": ""})
-    with pytest.raises(Unreadable, match="no prompt column"):
-        _read("prompt,size\na,auto\n", mapping={"prompt": "Text"})
+    rows = _read("prompt,size\na,auto\n", mapping={"prompt": header})
+    assert "no prompt column" in rows[0].findings[-1].message
 
 
 def test_a_cell_without_end_stops_at_the_limit(monkeypatch):

@@ -5,6 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from batchgen.core import tsv
+from batchgen.core.manifest import MOST_ROW_CHARACTERS
 
 Q = '"'
 
@@ -72,6 +73,28 @@ def test_an_open_quote_is_followed_only_so_far():
     assert records[0] == (1, ['"a'])
     near = '"a\n' + "b\n" * 150 + 'c"\n'
     assert len(_records(near)) == 1
+
+
+def test_an_open_quote_is_followed_only_through_so_much_text():
+    """Looking for its end holds no more text in memory than a row may have."""
+    taken = []
+
+    def lines():
+        yield '"a\n'
+        for number in range(100):
+            taken.append(number)
+            yield "b" * (MOST_ROW_CHARACTERS // 3) + "\n"
+        yield 'c"\n'
+
+    first = next(tsv.records(lines(), 1))
+    assert first == (1, ['"a'])
+    assert len(taken) == 3
+
+
+def test_a_line_of_nothing_but_tabs_is_as_many_cells():
+    """Two million cells are read in one pass."""
+    ((_, cells),) = tsv.records(iter(["\t" * 2_000_000]), 1)
+    assert len(cells) == 2_000_001
 
 
 PLAIN = st.text(

@@ -11,6 +11,6 @@ CASES: dict[str, tuple[Case, ...]] = {
     "Statuses": STATUSES,
     "Speed": SPEED,
     "Connections": TRANSPORT,
-    "Replies with status 200": REPLIES,
+    "Replies of success": REPLIES,
     "One fault and the other jobs": POOLS,
 }

@@ -1,6 +1,6 @@
 """Every HTTP status that ends an attempt, as the vendor or a proxy sends it."""
 
-from scripted_server import error
+from scripted_server import error, reply
 
 from .behaviours import page, redirect
 from .case import AT_MOST, HALTED, LOST_ONCE, NO_FAILURE_ALLOWED, REFUSED, TRIED_AGAIN, WAITED_OUT, Became, Case
@@ -12,8 +12,11 @@ _UNVERIFIED = "Your organization must be verified to use the model `gpt-image-2.
 _TOO_LARGE = "Request too large on input-images per min: Limit 1, Requested 2."
 
 STATUSES = (
-    Case("301 to another host", [redirect(301)], HALTED),
-    Case("307 to another host", [redirect(307)], HALTED),
+    Case("301 to another host", [redirect(301)], HALTED, says="[provider] base_url", message="redirects to http://localhost:"),
+    Case("307 to another host", [redirect(307)], HALTED, says="[provider] base_url", message="redirects to http://localhost:"),
+    Case(
+        "308 to another path", [reply(308, "", {"Location": "/v2/images/generations"})], HALTED, says="the address redirects)"
+    ),
     Case("400, a value is wrong", [error(400, "invalid_value", "Invalid size.", _BAD)], REFUSED, message="Invalid size."),
     Case("400 moderation_blocked", [error(400, "moderation_blocked", "Rejected.", "image_generation_user_error")], REFUSED),
     Case("401", [error(401, "invalid_api_key", "Incorrect API key.", _BAD)], HALTED, says="check the key"),

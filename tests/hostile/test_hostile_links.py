@@ -43,6 +43,21 @@ def test_a_batch_whose_folder_is_a_link_is_not_begun(
     assert program.json("status", "signs")["jobs"]["pending"] == 3
 
 
+def test_a_run_does_not_begin_where_its_answers_would_go_behind_a_link(
+    stage: Callable[..., Stage], tmp_path: Path, elsewhere: Path
+) -> None:
+    """The folder of answers on their way can be planted too: exit 3 with its path, and no request leaves."""
+    server = stage()
+    program = server.client(tmp_path)
+    program.write("signs.csv", prompts(3))
+    (tmp_path / ".images.answers").symlink_to(elsewhere)
+    said = program.run("-q", "run", "signs.csv", code=3).stderr
+    assert str(tmp_path / ".images.answers") in said
+    assert len(said.strip().splitlines()) == 1
+    assert server.server.seen == []
+    assert _is_untouched(elsewhere)
+
+
 def test_a_folder_that_becomes_a_link_during_the_run_gets_nothing(
     stage: Callable[..., Stage], tmp_path: Path, elsewhere: Path
 ) -> None:

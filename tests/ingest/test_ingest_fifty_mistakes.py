@@ -232,3 +232,16 @@ def test_one_mistake_is_one_problem(desk):
     """A single problem reads like one."""
     with pytest.raises(ManifestError, match=r"m\.csv:3: n: 0: must be .*\n1 problem: nothing was stored$"):
         desk.csv("prompt,n\nA fox,1\nA dog,0\n")
+
+
+def test_a_missing_column_of_prompts_is_told_once_and_beside_the_other_mistakes(desk):
+    """Names and wrong cells are told in the same breath; no row is said to lack what the file lacks."""
+    with pytest.raises(ManifestError) as caught:
+        desk.csv("custom_id,text,size\nfox,A fox,auto\na/b,A dog,auto\nFOX,A cat,huge\n")
+    told = [line.partition("m.csv:")[2] for line in str(caught.value).splitlines()[:-1]]
+    assert [line.split(":")[:2] for line in told] == [
+        ["1", " there is no prompt column among custom_id, text, size; name yours with --column prompt=HEADER"],
+        ["3", " custom_id"],
+        ["4", " size"],
+        ["4", " custom_id"],
+    ]

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import gzip
 import json
+import zlib
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
@@ -137,11 +139,18 @@ def test_images_come_back_byte_for_byte():
     )
 
 
+def packed(body, how="gzip"):
+    return reply(200, body, {"Content-Encoding": how})
+
+
 # behaviour, outcome, code, images that came
 ENDINGS = {
     "success": (images(), Outcome.SUCCEEDED, None, 1),
     "without usage": (images(usage=None), Outcome.SUCCEEDED, None, 1),
     "more than asked": (images(2), Outcome.SUCCEEDED, None, 2),
+    "created": (reply(201, image_body([png()])), Outcome.SUCCEEDED, None, 1),
+    "accepted": (reply(202, '{"id": "job_1"}'), Outcome.INVALID_REPLY, "too_few_images", 0),
+    "no content": (reply(204), Outcome.INVALID_REPLY, "invalid_reply", 0),
     "html page": (html(), Outcome.INVALID_REPLY, "invalid_reply", 0),
     "cut json": (cut_json(), Outcome.INVALID_REPLY, "invalid_reply", 0),
     "bad base64": (bad_base64(), Outcome.INVALID_REPLY, "invalid_reply", 0),
@@ -150,6 +159,12 @@ ENDINGS = {
     "a url instead": (reply(200, '{"data": [{"url": "http://127.0.0.1/"}]}'), Outcome.INVALID_REPLY, "url_reply", 0),
     "wrong types": (reply(200, '{"data": [{"b64_json": 5}]}'), Outcome.INVALID_REPLY, "invalid_reply", 0),
     "empty body": (reply(200), Outcome.INVALID_REPLY, "invalid_reply", 0),
+    "packed": (packed(gzip.compress(image_body([png()]))), Outcome.SUCCEEDED, None, 1),
+    "packed otherwise": (packed(zlib.compress(image_body([png()])), "deflate"), Outcome.SUCCEEDED, None, 1),
+    "packed and broken": (packed(gzip.compress(image_body([png()]))[1:]), Outcome.INVALID_REPLY, "invalid_reply", 0),
+    "packed and cut": (packed(gzip.compress(image_body([png()]))[:100]), Outcome.INVALID_REPLY, "invalid_reply", 0),
+    "packed in an unknown way": (packed(b"kettle", "br"), Outcome.INVALID_REPLY, "invalid_reply", 0),
+    "packed without measure": (packed(gzip.compress(bytes(2**25)) * 3), Outcome.UNKNOWN, "no_reply", 0),
     "not utf-8": (reply(200, b'{"data": [{"b64_json": "\xff"}]}'), Outcome.INVALID_REPLY, "invalid_reply", 0),
     "deep nesting": (reply(200, b'{"usage": ' + b"[" * 200_000), Outcome.INVALID_REPLY, "invalid_reply", 0),
     "refused": (error(400, "moderation_blocked"), Outcome.REJECTED, "moderation_blocked", 0),
@@ -174,6 +189,21 @@ def test_every_answer_has_its_ending(name):
     assert sending.calls == 1
     assert sending.body_seen_before == []
     assert answer.ending.error_message or outcome is Outcome.SUCCEEDED
+
+
+@pytest.mark.parametrize("status", [201, 299])
+def test_the_ending_keeps_the_status_that_came(status):
+    """Whatever kind of success a gateway calls it, the ledger has its number."""
+    for body in (image_body([png()]), image_body([]), b"<html>"):
+        answer, _, _ = ask(reply(status, body))
+        assert answer.ending.http_status == status
+
+
+def test_a_link_in_place_of_an_image_is_kept():
+    """It was paid for: whoever finds the reply in time can fetch the image."""
+    body = b'{"data": [{"url": "http://127.0.0.1/a.png"}]}'
+    answer, _, _ = ask(reply(200, body))
+    assert answer.unread == body
 
 
 @pytest.mark.parametrize("behaviour", [hang(), drip()], ids=["hang", "drip"])
@@ -353,6 +383,7 @@ ECHOES = {
     "code": echo(401, '{"error": {"message": "m", "code": "KEY"}}'),
     "type": echo(401, '{"error": {"message": "m", "type": "KEY", "code": null}}'),
     "page": echo(502, "<html>your key is KEY</html>"),
+    "page with escapes": reply(502, f"<html>{ESCAPED[:60]}{KEY[10:]}</html>"),
     "across the cut": echo(400, "x" * 980 + "KEY"),
     "escaped": reply(401, f'{{"error": {{"message": "{ESCAPED}", "code": null}}}}'),
     "slashes escaped": reply(401, f'{{"error": {{"message": "{KEY}", "code": null}}}}'.replace("/", "\\/")),
@@ -372,6 +403,14 @@ def test_the_key_is_in_no_ending(name):
     answer, _, _ = ask(ECHOES[name])
     assert KEY not in repr(answer.ending)
     assert KEY[:12] not in repr(answer.ending)
+
+
+def test_the_key_is_in_nothing_that_is_kept():
+    """Neither a reply that cannot be read nor an image that is none is kept with the key in it."""
+    answer, _, _ = ask(reply(200, f'{{"data": [{{"url": 7, "words": "{ESCAPED}"}}]}}'))
+    assert answer.unread == b'{"data": [{"url": 7, "words": "(the key)"}]}'
+    answer, _, _ = ask(reply(200, image_body([f"no image, but {KEY}".encode()])))
+    assert answer.masked(answer.images[0]) == b"no image, but (the key)"
 
 
 def test_the_key_is_in_no_broken_connection():

@@ -51,8 +51,8 @@ TABLE = [
     (429, "billing_not_active", "billing_not_active", "Your account is not active", {}, BLOCKED, False),
     # a wrong address
     (404, None, "", "Not Found", {}, BLOCKED, False),
-    (301, None, "", "", {"location": "http://elsewhere.test/"}, BLOCKED, False),
-    (307, None, "", "", {"location": "http://elsewhere.test/"}, BLOCKED, False),
+    (301, None, "", "the address redirects", {}, BLOCKED, False),
+    (307, None, "", "the address redirects", {}, BLOCKED, False),
     # one model
     (403, None, BAD, UNVERIFIED, {}, BLOCKED, True),
     (404, "model_not_found", BAD, "The model `gpt-image-9` does not exist", {}, BLOCKED, True),
@@ -95,6 +95,23 @@ def test_every_documented_refusal_is_told_apart(status, code, type_, message, he
     assert ending.error_code == (code or type_ or f"http_{status}")
     assert ending.error_message == message
     assert ending.request_id == "req_1"
+
+
+@pytest.mark.parametrize(
+    ("location", "told"),
+    [
+        ("http://elsewhere.test/v1?x=1", "the address redirects to http://elsewhere.test"),
+        ("https://me:s3cret@elsewhere.test:8443/", "the address redirects to https://elsewhere.test:8443"),
+        ("//elsewhere.test", "the address redirects to elsewhere.test"),
+        ("/v2/images", "the address redirects"),
+        ("http://[", "the address redirects"),
+        ("", "the address redirects"),
+    ],
+)
+def test_a_redirect_tells_where_to_without_the_path(location, told):
+    """Who set the wrong address learns which one would be right, and nothing else of the place is repeated."""
+    page = refusals.read(302, b"<html>moved</html>")
+    assert refusals.ending(page, {"location": location}, NOW).error_message == told
 
 
 def test_the_wait_comes_along():

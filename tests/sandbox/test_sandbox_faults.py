@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import binascii
+from contextlib import suppress
 
 import aiohttp
 import msgspec
@@ -102,6 +103,24 @@ def test_cut_sends_half_of_what_it_promised(serve):
         writer.close()
 
     serve(scenario, with_fault("cut=1"))
+
+
+@pytest.mark.parametrize("fault", ["cut", "drip"])
+def test_a_client_that_has_gone_is_nothing_to_report(serve, caplog, fault):
+    """Who leaves before the answer begins leaves no traceback in the sandbox's log."""
+
+    async def scenario(client):
+        host, port = client.base.removeprefix("http://").removesuffix("/v1").split(":")
+        _, writer = await asyncio.open_connection(host, int(port))
+        writer.write(raw_request("A lighthouse"))
+        await writer.drain()
+        writer.transport.abort()
+        # Its answer comes later than that of the one who left.
+        with suppress(aiohttp.ClientPayloadError):
+            await client.generate()
+
+    serve(scenario, with_fault(f"{fault}=1", latency_s=0.1))
+    assert caplog.messages == []
 
 
 def test_spoiled_answers(serve):

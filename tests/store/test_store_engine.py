@@ -21,6 +21,12 @@ from batchgen.store.engine import Database
         ("mysql://root:s3cret@localhost/x", "mysql is not a database this program can use"),
         ("sqlite://", "forgets what was paid for"),
         ("sqlite:///:memory:", "forgets what was paid for"),
+        ("postgresql://me:s3cret@h:port/x", "a host or a port that cannot be read"),
+        ("postgresql://me:s3cret@[::1/x", "a host or a port that cannot be read"),
+        ("postgresql://me:a@s3cret@h/x", "more than one @: in a password write %40"),
+        ("postgresql://me:a@b/s3cret@h/x", "more than one @"),
+        ("postgresql://me:s3cret@h/x?nonsense=1&row_factory=2", "no option 'nonsense, row_factory'"),
+        ("postgresql://h/x?user=me&pasword=s3cret", "no option 'pasword'"),
         ("sqlite:////no/such/folder/x.db", "there is no folder /no/such/folder"),
     ],
 )
@@ -31,9 +37,20 @@ def test_a_database_that_cannot_be_used_is_refused(url, words):
     assert "s3cret" not in str(caught.value)
 
 
-def test_a_server_that_is_not_there_is_told_without_its_password():
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:s3cret@127.0.0.1:1/x?connect_timeout=2",
+        "postgresql://127.0.0.1:1/x?user=me&password=s3cret",
+        "postgresql://me@corp:s3cret@127.0.0.1:1/x?sslpassword=s3cret",
+        "postgresql://me:s3cret@127.0.0.1:1/x?connect_timeout=soon",
+        "postgresql://me:s3cret@127.0.0.1:1/x?sslmode=perhaps",
+        "postgresql://me:s3cret@127.0.0.1:99999/x",
+    ],
+)
+def test_a_server_that_cannot_be_reached_is_told_without_its_password(url):
     """The message names the database and what went wrong, not the secret in its URL."""
-    database = Database("postgresql://me:s3cret@127.0.0.1:1/x?connect_timeout=2")
+    database = Database(url)
     with closing(database), pytest.raises(DatabaseError, match=r"127\.0\.0\.1.* cannot be used") as caught, database.read():
         pass
     assert "s3cret" not in str(caught.value)

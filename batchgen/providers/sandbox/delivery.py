@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+from contextlib import suppress
 
 from aiohttp import web
 
@@ -17,10 +18,11 @@ async def deliver(request: web.Request, body: bytes, headers: dict[str, str], fa
             await _until_gone(request)
         case "reset":
             _reset(request)
-        case "cut":
-            return await _cut(request, body, headers)
-        case "drip":
-            return await _drip(request, body, headers)
+        case "cut" | "drip":
+            send = _cut if fault == "cut" else _drip
+            # Nobody needs to be told that a client has gone.
+            with suppress(ConnectionResetError):
+                return await send(request, body, headers)
     return web.Response(body=body, headers=headers, content_type="text/html" if fault == "html" else "application/json")
 
 
