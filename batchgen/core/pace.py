@@ -24,6 +24,7 @@ _GROWTH_LATER = 1.005
 _NEAR = 0.7
 # What follows a refusal, as a part of what was let through: the longer that was watched, the better it is known.
 _CUTS = ((3.0, 0.5), (10.0, 0.75), (float("inf"), 0.93))
+_FIRST_CUT = 0.2
 _LEAST_WATCHED_S = 1.0
 _LEAST_LET_THROUGH = 5
 _LEAST_RATE = 1.0
@@ -181,6 +182,8 @@ def refused(pace: Pace, limits: Limits, *, started_at: float, now: float, told: 
     through = pace.let_through * _MINUTE_S / watched if pace.let_through >= _LEAST_LET_THROUGH else _FREE_RATE
     too_fast = min(images_rate(pace, limits) or _FREE_RATE, through)
     cut = next(part for seconds, part in _CUTS if watched < seconds)
+    if pace.is_opening and pace.let_through < _LEAST_LET_THROUGH:
+        cut = _FIRST_CUT  # the rate has doubled a few times and may be far from what is allowed
     rate = max(_LEAST_RATE, cut * too_fast)
     return replace(pace, rate=rate, too_fast=too_fast, is_opening=False, watched_since=now, let_through=0, learned_at=now)
 
@@ -206,6 +209,5 @@ def _shares(pace: Pace, limits: Limits, weight: Weight) -> tuple[float, float, f
 
 
 def _next(at: float, share: float, now: float) -> float:
-    if at - now >= _FAR_S:
-        at = 0.0
-    return max(at, now - min(_LATE_S, share)) + share
+    is_on_time = now - min(_LATE_S, share) <= at < now + _FAR_S
+    return (at if is_on_time else now) + share

@@ -1,19 +1,19 @@
 """The small deciders of the engine: weather, halting, scope."""
 
 import time
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 import pytest
 
 from batchgen.core.job import State
 from batchgen.core.outcome import Ending, Outcome
+from batchgen.core.pace import Limits
 from batchgen.core.pricing import Basis, Cost
 from batchgen.core.request import Request
 from batchgen.core.retry import Policy
 from batchgen.store.queue import Claim
 from batchgen.worker import halting
 from batchgen.worker.events import Settled
-from batchgen.worker.pace import Limits
 from batchgen.worker.plan import Plan
 from batchgen.worker.scope import Scope
 from batchgen.worker.weather import Weather
@@ -202,7 +202,7 @@ def test_without_limits_the_scope_is_the_batches():
     """Nothing left out, nothing spent."""
     scope = Scope(plan())
     scope.claimed(claim(1))
-    assert (scope.limit_reached, scope.is_spent, scope.day_is_used_up(TODAY)) == (False, False, False)
+    assert (scope.limit_reached, scope.is_spent) == (False, False)
     assert (tuple(scope.filter().batches), scope.filter().blocked_models, scope.filter().only_jobs) == ((1,), (), None)
 
 
@@ -229,19 +229,3 @@ def test_a_blocked_model_is_left_out():
     assert not scope.block("gpt-image-2", "verify again")
     assert scope.blocked_models == {"gpt-image-2": "verify"}
     assert tuple(scope.filter().blocked_models) == ("gpt-image-2",)
-
-
-def test_the_images_of_a_day_are_spoken_for_when_claimed():
-    """A claim takes its images of the day; those that did not come are given back, unless they may have been made."""
-    scope = Scope(plan(images_per_day=9, images_today=4))
-    assert not scope.day_is_used_up(TODAY)
-    scope.claimed(claim(1, images=3))
-    scope.claimed(claim(2, images=2))
-    assert scope.day_is_used_up(TODAY)
-    scope.settled(settled(claim(2, images=2), Ending(Outcome.UNKNOWN), State.PENDING))
-    assert scope.day_is_used_up(TODAY)
-    scope.settled(settled(claim(1, images=3), UNAVAILABLE, State.PENDING, images=1))
-    assert not scope.day_is_used_up(TODAY)
-    scope.claimed(claim(1, images=2))
-    assert scope.day_is_used_up(TODAY)
-    assert not scope.day_is_used_up(TODAY + timedelta(days=1))

@@ -16,6 +16,7 @@ from scripted_server import Behaviour, ScriptedServer
 from batchgen.artifacts.office import Office
 from batchgen.core.assembly import BUILT_IN
 from batchgen.core.job import State
+from batchgen.core.pace import Limits
 from batchgen.core.retry import Policy
 from batchgen.ingest.reading import Terms
 from batchgen.ingest.source import Manifest
@@ -26,7 +27,6 @@ from batchgen.store.batches import Batch
 from batchgen.store.engine import Database
 from batchgen.worker.events import Settled
 from batchgen.worker.ledger import Ledger
-from batchgen.worker.pace import Limits
 from batchgen.worker.plan import Plan, Result
 from batchgen.worker.pool import Doors, Pool
 
