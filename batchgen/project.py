@@ -20,6 +20,7 @@ from batchgen.store import migrate, reports
 from batchgen.store.engine import Database
 
 if TYPE_CHECKING:
+    from batchgen.core.pace import Limits
     from batchgen.ingest.reading import Terms
     from batchgen.providers.base import Provider
     from batchgen.store.batches import Batch
@@ -87,7 +88,6 @@ class Project:
 
     def plan(self, batches: "Sequence[Batch]", limit: int | None) -> "Plan":
         """How to work on these batches."""
-        from batchgen.core.pace import Limits
         from batchgen.core.retry import Policy
         from batchgen.worker.plan import Plan
 
@@ -96,9 +96,7 @@ class Project:
         return Plan(
             batches=[batch.id for batch in batches],
             concurrency=limits.concurrency,
-            limits=Limits(
-                limits.images_per_minute, limits.requests_per_minute, limits.tokens_per_minute, limits.images_per_day
-            ),
+            limits=self.limits,
             policy=Policy(retry.max_attempts, retry.backoff_base_s, retry.backoff_cap_s, retry.unknown == "retry"),
             longest_wait_s=retry.longest_wait_s,
             offline_s=retry.offline_s,
@@ -107,6 +105,14 @@ class Project:
             images_today=self._images_today(simulated=simulated) if limits.images_per_day else 0,
             folders=[batch.name for batch in batches],
         )
+
+    @property
+    def limits(self) -> "Limits":
+        """The account's limits as they are configured."""
+        from batchgen.core.pace import Limits
+
+        told = self.settings.limits
+        return Limits(told.images_per_minute, told.requests_per_minute, told.tokens_per_minute, told.images_per_day)
 
     def account(self, *, simulated: bool) -> str:
         """Whose limits hold: the provider's address stands for the account that is asked there."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from batchgen.cli.console import counted, table
 
 if TYPE_CHECKING:
+    from batchgen.core.pace import Limits, Pace
     from batchgen.store.reports import Money, Summary
     from batchgen.worker.plan import Result
 
@@ -152,3 +153,23 @@ def tokens_text(money: "Money") -> str:
     kinds = {"text in": money.input_text_tokens, "image in": money.input_image_tokens, "out": money.output_tokens}
     tokens = ", ".join(f"{'unknown' if count is None else f'{count:,}'} {kind}" for kind, count in kinds.items())
     return f"{counted(money.sent, 'request')} sent; tokens: {tokens}"
+
+
+def pace_data(pace: "Pace", limits: "Limits") -> dict[str, Any]:
+    """How fast an account is asked; null: nothing slows."""
+    from batchgen.core.pace import images_rate, requests_rate, why
+
+    rate = images_rate(pace, limits)
+    return {
+        "images_per_minute": None if rate is None else round(rate, 1),
+        "requests_per_minute": requests_rate(pace, limits),
+        "why": why(pace, limits),
+    }
+
+
+def pace_line(pace: "Pace", limits: "Limits") -> str:
+    """The same for a person."""
+    told = pace_data(pace, limits)
+    rate = "not limited" if told["images_per_minute"] is None else f"{told['images_per_minute']:g} images a minute"
+    requests = f", {told['requests_per_minute']} requests a minute" if told["requests_per_minute"] else ""
+    return f"pace: {rate} ({told['why']}){requests}"

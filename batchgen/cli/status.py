@@ -13,19 +13,24 @@ from batchgen.cli.console import data, data_json
 @pass_app
 def status_command(app: App, name: str | None, *, as_json: bool) -> None:
     """Counts, tokens and money of one batch or of all."""
-    from batchgen.store import batches, reports
+    from batchgen.store import batches, paces, reports
 
     with app.project() as project, project.database.read() as tx:
         found = batches.named(tx, [name]) if name else batches.every(tx)
         summaries = [reports.summary(tx, batch) for batch in found]
+        simulated = all(batch.simulated for batch in found)
+        pace = paces.find(tx, project.account(simulated=simulated)) if found else None
+    told = {"pace": None if pace is None else figures.pace_data(pace, project.limits)}
     if as_json and name:
-        data_json(figures.as_data(summaries[0]))
+        data_json(figures.as_data(summaries[0]) | told)
     elif as_json:
         listed = [figures.as_data(summary) for summary in summaries]
-        data_json({"batches": listed, "totals": figures.totals(summaries)})
+        data_json({"batches": listed, "totals": figures.totals(summaries), **told})
     elif summaries:
         data(figures.as_table(summaries))
         if name:
             data(figures.tokens_text(summaries[0].money))
+        if pace is not None:
+            data(figures.pace_line(pace, project.limits))
     else:
         app.console.tell(f"no batches yet in {project.shown_database}: batchgen submit MANIFEST stores one")

@@ -113,6 +113,16 @@ def requests_rate(pace: Pace, limits: Limits) -> int | None:
     return min((limit for limit in (limits.requests_per_minute, pace.told_requests) if limit), default=None)
 
 
+def why(pace: Pace, limits: Limits) -> str:
+    """Where the images a minute in force come from, in words."""
+    rate = images_rate(pace, limits)
+    if rate is None:
+        return "no refusal has set a limit"
+    if pace.rate is not None and rate == pace.rate and rate not in (pace.told_images, limits.images_per_minute):
+        return "being found out" if pace.is_opening else "found out from refusals"
+    return "named by the provider" if rate == pace.told_images else "configured"
+
+
 def is_limited(pace: Pace, limits: Limits) -> bool:
     """Whether starts have to wait for places at all."""
     others = limits.tokens_per_minute or limits.images_per_day or requests_rate(pace, limits)

@@ -202,3 +202,15 @@ def test_the_images_of_a_day():
     assert rules.day_left(rules.given_back(pace, 2), limits, midnight + 30) == 5
     assert rules.day_left(pace, limits, midnight + DAY + 1) == 10
     assert rules.day_left(pace, Limits(), midnight) is None
+
+
+def test_the_pace_in_force_says_where_it_comes_from():
+    """Configured, named by the provider, found out, being found out, or none at all."""
+    fresh = rules.begin(Pace(), Limits(), NOW)
+    named = rules.refused(fresh, Limits(), started_at=NOW, now=NOW, told=Told(images=20))
+    found = rules.refused(replace(fresh, let_through=9), Limits(), started_at=NOW, now=NOW + 5)
+    assert rules.why(fresh, Limits()) == "being found out"
+    assert rules.why(rules.begin(Pace(), Limits(60), NOW), Limits(60)) == "configured"
+    assert rules.why(named, Limits(60)) == "named by the provider"
+    assert rules.why(found, Limits()) == "found out from refusals"
+    assert rules.why(replace(fresh, rate=None), Limits()) == "no refusal has set a limit"
