@@ -27,6 +27,7 @@ _CUTS = ((3.0, 0.5), (10.0, 0.75), (float("inf"), 0.93))
 _FIRST_CUT = 0.2
 _LEAST_WATCHED_S = 1.0
 _LEAST_LET_THROUGH = 5
+_LONG_WATCHED_S = 10.0
 _LEAST_RATE = 1.0
 # A start that comes late by less keeps its place, so that the time of a wake-up is not lost to the pace.
 _LATE_S = 0.25
@@ -185,11 +186,12 @@ def refused(pace: Pace, limits: Limits, *, started_at: float, now: float, told: 
     if told.images or told.requests:
         named = replace(_with_told(pace, told), is_opening=False, watched_since=now, let_through=0, learned_at=now)
         return replace(named, rate=float(told.images)) if told.images else named
-    if started_at < pace.watched_since:
-        # It was on its way when the rate was cut for another one.
+    if started_at < pace.watched_since or not pace.let_through:
+        # It was on its way when the rate was cut for another one; or nothing came through, and that says nothing of speed.
         return pace
     watched = max(_LEAST_WATCHED_S, now - pace.watched_since)
-    through = pace.let_through * _MINUTE_S / watched if pace.let_through >= _LEAST_LET_THROUGH else _FREE_RATE
+    is_known = pace.let_through >= _LEAST_LET_THROUGH or watched >= _LONG_WATCHED_S
+    through = pace.let_through * _MINUTE_S / watched if is_known else _FREE_RATE
     too_fast = min(images_rate(pace, limits) or _FREE_RATE, through)
     cut = next(part for seconds, part in _CUTS if watched < seconds)
     if pace.is_opening and pace.let_through < _LEAST_LET_THROUGH:

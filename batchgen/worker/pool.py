@@ -68,6 +68,7 @@ class Pool:
         self._weather = Weather(plan.policy.backoff_base_s, plan.policy.backoff_cap_s)
         self._scope = Scope(plan)
         self._opening = Opening()
+        self._refused_in_a_row = 0
         self._running: dict[asyncio.Task[Settled], Attempt] = {}
         self._stop = asyncio.Event()
         self._wake = asyncio.Event()
@@ -252,6 +253,7 @@ class Pool:
         if ending.outcome is Outcome.RATE_LIMITED:
             self._slow_down(ending, age_s)
         elif ending.http_status is not None:
+            self._refused_in_a_row = 0
             self._pacer.answered(claim.request.images, ending.told)
         halt = halting.reason(ending, self._plan, self._weather.offline_s(), self._clock()) or self._opening.observe(ending)
         if halt is not None:
@@ -269,7 +271,11 @@ class Pool:
             self._halt(halting.storage_failed(settled.ending))
 
     def _slow_down(self, ending: Ending, age_s: float) -> None:
-        asked_s = self._plan.policy.backoff_base_s if ending.retry_after_s is None else ending.retry_after_s
+        self._refused_in_a_row += 1
+        asked_s = ending.retry_after_s
+        if asked_s is None:
+            policy = self._plan.policy
+            asked_s = min(policy.backoff_cap_s, policy.backoff_base_s * 2.0 ** min(self._refused_in_a_row - 1, 30))
         if self._pacer.pause(asked_s) and asked_s >= _WORTH_TELLING_S:
             self._observer.notice(f"the provider asks to wait {asked_s:.0f} s ({ending.error_message})")
         if ending.http_status == _TOO_MANY_REQUESTS:
