@@ -15,8 +15,9 @@ _MINUTE_S = 60.0
 _DAY_S = 86_400.0
 
 # Images a minute: what an unknown account is asked first, and a rate that slows nobody.
-FIRST_RATE = 120.0
+FIRST_RATE = 600.0
 _FREE_RATE = 60_000.0
+_GENTLE_RATE = 60.0
 _GROWTH_FIRST = 2.0
 _GROWTH_BACK = 1.05
 _GROWTH_LATER = 1.005
@@ -24,7 +25,6 @@ _GROWTH_LATER = 1.005
 _NEAR = 0.7
 # What follows a refusal, as a part of what was let through: the longer that was watched, the better it is known.
 _CUTS = ((3.0, 0.5), (10.0, 0.75), (float("inf"), 0.93))
-_FIRST_CUT = 0.2
 _LEAST_WATCHED_S = 1.0
 _LEAST_LET_THROUGH = 5
 _LONG_WATCHED_S = 10.0
@@ -194,9 +194,10 @@ def refused(pace: Pace, limits: Limits, *, started_at: float, now: float, told: 
     through = pace.let_through * _MINUTE_S / watched if is_known else _FREE_RATE
     too_fast = min(images_rate(pace, limits) or _FREE_RATE, through)
     cut = next(part for seconds, part in _CUTS if watched < seconds)
-    if pace.is_opening and pace.let_through < _LEAST_LET_THROUGH:
-        cut = _FIRST_CUT  # the rate has doubled a few times and may be far from what is allowed
     rate = max(_LEAST_RATE, cut * too_fast)
+    if pace.is_opening and pace.let_through < _LEAST_LET_THROUGH:
+        # It has doubled a few times and may be far from what is allowed.
+        rate = min(rate, _GENTLE_RATE)
     return replace(pace, rate=rate, too_fast=too_fast, is_opening=False, watched_since=now, let_through=0, learned_at=now)
 
 
