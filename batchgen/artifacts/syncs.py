@@ -6,40 +6,50 @@ from collections.abc import Callable
 from pathlib import Path
 
 
+class _Round:
+    """One sync, and what became of it."""
+
+    def __init__(self) -> None:
+        self.is_over = False
+        self.failure: OSError | None = None
+
+
 class SharedSync:
     """One sync for any number of threads: `sync` is run by one of those that wait, and by one at a time."""
 
     def __init__(self, sync: Callable[[], None]) -> None:
         self._sync = sync
         self._turn = threading.Condition()
-        self._begun = 0
-        self._ended = 0
-        self._failure: OSError | None = None
+        self._is_running = False
+        self._next = _Round()
 
     def wait(self) -> None:
         """Return when everything that was written before is durable. Raises OSError."""
         with self._turn:
-            # One that is under way may have looked already: ours is the next.
-            mine = self._begun + 1
-            while self._ended < mine:
-                if self._begun == self._ended:
-                    self._run()
-                else:
+            # One that is under way may have looked already: ours is the next. By the time we wake up there may have been others.
+            mine = self._next
+            while not mine.is_over:
+                if self._is_running:
                     self._turn.wait()
-            if self._failure is not None:
-                raise self._failure
+                else:
+                    self._run()
+            if mine.failure is not None:
+                raise mine.failure
 
     def _run(self) -> None:
-        self._begun += 1
+        mine, self._next, self._is_running = self._next, _Round(), True
         self._turn.release()
-        failure: OSError | None = None
         try:
             self._sync()
         except OSError as error:
-            failure = error
-        self._turn.acquire()
-        self._ended, self._failure = self._begun, failure
-        self._turn.notify_all()
+            mine.failure = error
+        except BaseException:
+            mine.failure = OSError("the sync that was waited for broke off")
+            raise
+        finally:
+            self._turn.acquire()
+            mine.is_over, self._is_running = True, False
+            self._turn.notify_all()
 
 
 class FolderSyncs:
