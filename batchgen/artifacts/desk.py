@@ -107,7 +107,9 @@ class Desk:
                 folders.add(self._make_room(image.path, self.previous_path(image.path, record.attempt)))
             self._part_path(record, image).replace(self._root / image.path)
         for folder in folders:
-            self._syncs.wait(folder)
+            # Where the image that was to make room had been deleted, nothing was made for it.
+            if folder.is_dir():
+                self._syncs.wait(folder)
 
     def is_whole(self, record: Record) -> bool:
         """Whether every image of a record is on disk, as a part or in its place already."""
