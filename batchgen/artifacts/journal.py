@@ -20,6 +20,9 @@ _OWNER_ONLY = 0o600
 _MOST_RECORDS = 500
 
 Key = tuple[int, int]
+# Stands for a record of another version of us, which nobody here can settle.
+_FOREIGN: Key = (0, 0)
+_TORN: Key = (0, -1)
 
 
 class Journal:
@@ -42,9 +45,9 @@ class Journal:
             try:
                 files.write_all(self._handle, line)
             except OSError:
-                # What may stand there of it would spoil the next line.
-                os.close(self._handle)
-                self._handle = None
+                # What may stand there of it would spoil the next line, which goes to a new file. This one stays open until
+                # then: others may still wait for what they wrote into it.
+                self._written = _MOST_RECORDS
                 raise
             self._open[self._newest()].add(_key(record))
             self._written += 1
@@ -72,9 +75,9 @@ class Journal:
         """What was written and not settled, oldest attempt first."""
         found: dict[Key, Record] = {}
         for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
-            here = [record for record in map(_decoded, path.read_bytes().splitlines()) if record is not None]
-            found |= {_key(record): record for record in here}
-            self._open.setdefault(path, {_key(record) for record in here})
+            here = dict(_decoded(line) for line in path.read_bytes().splitlines())
+            found |= {key: record for key, record in here.items() if record is not None}
+            self._open.setdefault(path, here.keys() - {_TORN})
         return sorted((record for key, record in found.items() if self._is_open(key)), key=_key)
 
     def close(self) -> bool:
@@ -95,20 +98,32 @@ class Journal:
         if self._handle is not None:
             # Whoever still waits for its records waits for a sync of the next file.
             os.fsync(self._handle)
-            os.close(self._handle)
+            # Forgotten first: should there be no next file, its number may soon be that of something else.
+            old, self._handle = self._handle, None
+            os.close(old)
         path = self._folder / f"{len(list(self._folder.glob(f'*{_SUFFIX}'))):06d}-{os.urandom(4).hex()}{_SUFFIX}"
-        self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, _OWNER_ONLY)
-        self._open[path], self._written = set(), 0
-        sync_folder(self._folder)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, _OWNER_ONLY)
+        try:
+            sync_folder(self._folder)
+        except OSError:
+            # A file whose name may not last is not written to.
+            os.close(handle)
+            raise
+        self._handle, self._written = handle, 0
+        self._open[path] = set()
 
 
 def _key(record: Record) -> Key:
     return (record.job_id, record.attempt)
 
 
-def _decoded(line: bytes) -> Record | None:
-    """A line that is no record was being written when its worker died, or is of another version of us: it stops nobody."""
+def _decoded(line: bytes) -> tuple[Key, Record | None]:
+    """A line that is no record stops nobody; one that is whole all the same, by another version of us, is not thrown away."""
     try:
-        return msgspec.json.decode(line, type=Record)
+        record = msgspec.json.decode(line, type=Record)
+    except msgspec.ValidationError:
+        return _FOREIGN, None
     except msgspec.DecodeError:
-        return None
+        # It was being written when its worker died.
+        return _TORN, None
+    return _key(record), record
