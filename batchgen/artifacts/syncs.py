@@ -26,7 +26,7 @@ class SharedSync:
     def wait(self) -> None:
         """Return when everything that was written before is durable. Raises OSError."""
         with self._turn:
-            # One that is under way may have looked already: ours is the next. By the time we wake up there may have been others.
+            # One that is under way may have looked already: ours is the next. Others may have ended before we wake up.
             mine = self._next
             while not mine.is_over:
                 if self._is_running:

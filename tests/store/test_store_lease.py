@@ -1,5 +1,8 @@
 """Leases: who holds what, until when, and what is known of an attempt that nobody finishes."""
 
+import pytest
+
+from batchgen.core.job import State
 from batchgen.core.outcome import Outcome
 from batchgen.store import closing, queue
 from batchgen.store.closing import Standing
@@ -58,11 +61,25 @@ def test_an_abandoned_attempt_is_told_with_what_its_job_went_through(ledger):
     with ledger.database.read() as tx:
         held = queue.held_by(tx, "one")
     most, batch = ledger.attempts("a")[1].reserved_micros, ledger.batch().id
+    told = {"batch_id": batch, "reserved_micros": most, "is_settled": False}
     assert held == [
-        Opened(one, 2, "one", "gpt-image-2", sent=True, failures=1, unknowns=1, batch_id=batch, reserved_micros=most),
-        Opened(two, 1, "one", "gpt-image-2", sent=False, failures=0, unknowns=0, batch_id=batch, reserved_micros=most),
+        Opened(one, 2, "one", "gpt-image-2", sent=True, failures=1, unknowns=1, **told),
+        Opened(two, 1, "one", "gpt-image-2", sent=False, failures=0, unknowns=0, **told),
     ]
     assert [attempt.sent_at for attempt in ledger.attempts("a")] == [None, ledger.at(7)]
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_an_attempt_that_was_given_up_is_not_settled(ledger, outcome):
+    """What ended without its answer may learn of it yet; any other end is for good."""
+    ledger.submit(ledger.row("a"))
+    claim = ledger.claim()
+    with ledger.database.read() as tx:
+        assert not queue.opened(tx, claim.job_id, claim.attempt).is_settled
+    ledger.finish(claim, outcome, State.PENDING)
+    given_up = {Outcome.UNKNOWN, Outcome.LOST, Outcome.STORAGE_FAILED, Outcome.SUPERSEDED}
+    with ledger.database.read() as tx:
+        assert queue.opened(tx, claim.job_id, claim.attempt).is_settled == (outcome not in given_up)
 
 
 def test_any_attempt_can_be_looked_up(ledger):

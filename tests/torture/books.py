@@ -1,5 +1,6 @@
 """The books that are compared: the ledger, read past the program, the server's log of what it billed, and what was on disk."""
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,24 +93,31 @@ def _asked(line: dict[str, Any]) -> Asked:
 def safe_answers(root: Path) -> set[str]:
     """The labels of answers that are whole on disk and that the ledger may not know yet; one on its way may be missed."""
     desks = root.parent / f".{root.name}.answers"
-    return {label for record in desks.glob("*/*.json") if (label := _safe(record, root))}
+    return {label for journal in desks.glob("*/*.answers") for line in _lines(journal) if (label := _safe(line, journal, root))}
 
 
-def _safe(record: Path, root: Path) -> str | None:
+def _lines(journal: Path) -> list[bytes]:
+    """Whole ones only: the last one may be on its way, or torn."""
     try:
-        told = json.loads(record.read_bytes())
+        return journal.read_bytes().split(b"\n")[:-1]
     except FileNotFoundError:
-        return None  # settled in this moment
+        return []  # all of it settled in this moment
+
+
+def _safe(line: bytes, journal: Path, root: Path) -> str | None:
+    told = json.loads(line)
     name = f"{told['job_id']}-{told['attempt']}"
     places = [
-        (record.with_name(f"{name}-{image['ordinal']}.part"), root / image["path"], image["bytes"]) for image in told["images"]
+        (journal.with_name(f"{name}-{image['ordinal']}.part"), root / image["path"], image["sha256"])
+        for image in told["images"]
     ]
-    whole = all(size in (_size(part), _size(placed)) for part, placed, size in places)
+    # By their hashes: where an image was not wanted, that of another attempt lies in its place.
+    whole = all(sha256 in (_hash(part), _hash(placed)) for part, placed, sha256 in places)
     return f"batchgen-{name}" if whole else None
 
 
-def _size(path: Path) -> int:
+def _hash(path: Path) -> str:
     try:
-        return path.stat().st_size
+        return hashlib.sha256(path.read_bytes()).hexdigest()
     except FileNotFoundError:
-        return -1
+        return ""

@@ -132,7 +132,7 @@ class Torture:
         for _ in range(_TRIES):
             self._refill(_WORKERS - 1)
             if point in RECOVERING:
-                self._dies("sent, not answered" if "claim" in point else "kept, not placed", 1, *self._work())
+                self._dies("sent, not answered" if "claim" in point else "written, not placed", 1, *self._work())
             if self._dies(point, depth, *self._work()):
                 return
             depth = 1

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from crash_points import POINTS
+from crash_points import EVERY
 from scripted_server import ScriptedServer, images
 from worker_bench import Bench
 
@@ -34,5 +34,5 @@ async def main(folder: Path, name: str) -> None:
 
 
 if __name__ == "__main__":
-    POINTS[sys.argv[3]].arm(int(sys.argv[4]))
+    EVERY[sys.argv[3]].arm(int(sys.argv[4]))
     asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from crash_points import RECOVERING, WORKING
+from crash_points import BEGINNING, LATE, RECOVERING, ROTATING, WORKING
 from scripted_server import USAGE_MICROS, ScriptedServer, error, png
 from worker_bench import BOUND_S, Bench, Watcher, until
 
@@ -37,32 +37,30 @@ def killed_at(bench, batch, point, *, nth=1):
     return [path.read_bytes() for path in (bench.folder / "made").iterdir()]
 
 
-# point -> how the first attempt ends, its cost, requests of the next run, unknown attempts
+# point -> how the first attempt ends, its cost, requests of the next run
 PAID, FREE = USAGE_MICROS, 0
+LOST, GONE, KEPT = ("lost", FREE, 1), ("unknown", None, 1), ("succeeded", PAID, 0)
+KNOWN_BUT_GONE = ("unknown", PAID, 1)
 DEATHS = {
-    "claimed, nothing begun": ("lost", FREE, 1),
-    "claimed, not sent": ("lost", FREE, 1),
-    "marked as sent, no byte gone": ("unknown", None, 1),
-    "sent, not answered": ("unknown", None, 1),
-    "answered, nothing on disk": ("unknown", None, 1),
-    "the record written, without its name": ("unknown", None, 1),
-    "the record on disk, no image": ("unknown", PAID, 1),
-    "one of two images on disk": ("unknown", PAID, 1),
-    "all on disk, its names not safe": ("succeeded", PAID, 0),
-    "kept, not placed": ("succeeded", PAID, 0),
-    "one of two images placed": ("succeeded", PAID, 0),
-    "all placed, the names not safe": ("succeeded", PAID, 0),
-    "placed, ledger not written": ("succeeded", PAID, 0),
-    "ledger written in part": ("succeeded", PAID, 0),
-    "ledger committed, record still there": ("succeeded", PAID, 0),
-    "the record half discarded": ("succeeded", PAID, 0),
+    "claimed, nothing begun": LOST,
+    "claimed, not sent": LOST,
+    "marked as sent, no byte gone": GONE,
+    "sent, not answered": GONE,
+    "answered, nothing on disk": GONE,
+    "half of the record on disk": GONE,
+    "the record on disk, no image": KNOWN_BUT_GONE,
+    "one of two images on disk": KNOWN_BUT_GONE,
+    "the journal made, its name not safe": GONE,
+    "the journal made, nothing in it": GONE,
+    "the journal full, not synced": GONE,
+    "the next journal made, its name not safe": GONE,
 }
 
 
-@pytest.mark.parametrize("point", WORKING)
+@pytest.mark.parametrize("point", [*WORKING, *BEGINNING, *LATE])
 def test_a_worker_that_is_killed_loses_and_rebuys_nothing(bench, point):
     """On the same machine the next run takes over at once; what had reached the disk whole is never asked for again."""
-    outcome, cost, requests = DEATHS[point]
+    outcome, cost, requests = DEATHS.get(point, KEPT)
     batch = bench.submit(["bear,a bear,2"], columns="custom_id,prompt,n")
     made = killed_at(bench, batch, point)
     watcher = Watcher()
@@ -80,12 +78,33 @@ def test_a_worker_that_is_killed_loses_and_rebuys_nothing(bench, point):
     assert result.halted is None
 
 
+@pytest.mark.parametrize("point", ROTATING)
+def test_a_worker_that_is_killed_over_a_full_journal_loses_and_rebuys_nothing(bench, point):
+    """What stands in the old journal and in the new one is found, and what was settled is not settled again."""
+    outcome, cost, requests = DEATHS.get(point, KEPT)
+    batch = bench.submit(["bear,a bear,2", "cat,a cat,2"], columns="custom_id,prompt,n")
+    made = killed_at(bench, batch, point)
+    watcher = Watcher()
+    _, server = bench.work(batch, watcher=watcher)
+    bear, cat = bench.job(batch, "bear"), bench.job(batch, "cat")
+    assert (len(made), len(server.seen)) == (4, requests)
+    assert (bear.outcomes, bear.costs) == (["succeeded"], [PAID])
+    assert cat.outcomes == [outcome, "succeeded"][: 1 + requests]
+    assert cat.costs == [cost, PAID][: 1 + requests]
+    assert bench.states(batch) == {State.SUCCEEDED: 2}
+    for job in (bear, cat):
+        assert [file.sha256 for file in job.files] == [inspect(bench.images()[file.path]).sha256 for file in job.files]
+    assert set(bench.images().values()) <= {*made, *server.made}
+    assert len(bench.images()) == 4
+    assert bench.desks() == []
+
+
 @pytest.mark.parametrize("point", RECOVERING)
 def test_a_worker_that_dies_over_what_another_one_left_loses_nothing_either(bench, point):
     """What was paid for before the first death is there after the second one, and only what was lost is asked for again."""
     given_up = point == "a claim of the dead given up"
     batch = bench.submit(["bear,a bear,2"], columns="custom_id,prompt,n")
-    made = killed_at(bench, batch, "sent, not answered" if given_up else "kept, not placed")
+    made = killed_at(bench, batch, "sent, not answered" if given_up else "written, not placed")
     assert killed_at(bench, batch, point) == made
     _, server = bench.work(batch)
     job = bench.job(batch, "bear")
@@ -209,7 +228,8 @@ def foreign_record(bench, owner, *, job_id=1, attempt=1):
     data = png()
     desk = Office(bench.root).open_desk(owner)
     record = Record(job_id, attempt, 1, 200, None, {}, to_artifacts(Room("shop", "job-0"), [inspect(data)]), [])
-    desk.keep(record, [data])
+    desk.write(record, [data])
+    desk.hold()
     desk.close()
     return data
 
@@ -225,8 +245,9 @@ def test_records_of_another_ledger_are_left_alone(bench):
     assert bench.desks() == ["worker-of-another-ledger"]
     assert watcher.told == []
     desk = bench.folder / ".images.answers/worker-of-another-ledger"
-    (record,) = desk.glob("*.json")
-    assert msgspec.json.decode(record.read_bytes(), type=Record).images[0].sha256 == inspect(data).sha256
+    (journal,) = desk.glob("*.answers")
+    assert msgspec.json.decode(journal.read_bytes(), type=Record).images[0].sha256 == inspect(data).sha256
+    assert [path.read_bytes() for path in desk.glob("*.part")] == [data]
 
 
 def test_a_record_of_another_ledger_with_the_same_numbers_is_left_alone(bench):
@@ -248,7 +269,7 @@ def test_two_ledgers_take_what_is_theirs(tmp_path, empty):
     try:
         two.root = one.root
         mine, theirs = one.submit(["bear,a bear"]), two.submit(["bear,another bear"], name="theirs")
-        (made,) = killed_at(one, mine, "kept, not placed")
+        (made,) = killed_at(one, mine, "written, not placed")
         _, server = two.work(theirs)
         assert server.prompts == ["another bear"]
         _, server = one.work(mine)
