@@ -26,6 +26,8 @@ class Outcome(StrEnum):
 
 # Ends that were written without the answer: should it be found, they learn how the attempt really ended.
 GIVEN_UP = (Outcome.UNKNOWN, Outcome.LOST, Outcome.STORAGE_FAILED, Outcome.SUPERSEDED)
+# Of these, ends whose answer had come: all but its images is known.
+WITHOUT_IMAGES = (Outcome.STORAGE_FAILED, Outcome.SUPERSEDED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 
 from batchgen.core.job import State
-from batchgen.core.outcome import GIVEN_UP
+from batchgen.core.outcome import GIVEN_UP, WITHOUT_IMAGES
 from batchgen.core.request import Request
 from batchgen.store.tables import artifacts, attempts, batches, jobs
 
@@ -80,6 +80,7 @@ class Opened:
     batch_id: int
     reserved_micros: int | None
     is_settled: bool  # closed for good: neither open nor given up
+    is_answered: bool = False  # given up by its own worker: there is nothing to learn but that its images are there
 
 
 def claim(
@@ -276,6 +277,7 @@ def _opened_where(tx: Connection, condition: ColumnElement[bool], *, newest: boo
             row.batch_id,
             row.reserved_micros,
             row.outcome not in (None, *GIVEN_UP),
+            row.outcome in WITHOUT_IMAGES,
         )
         for row in tx.execute(query)
     ]

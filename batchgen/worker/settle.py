@@ -62,12 +62,16 @@ class Settler:
         if opened is None or opened.worker != desk.owner:
             # The worker had another ledger; what it left is settled by whoever opens that one.
             return None
-        if opened.is_settled:
+        is_whole = not opened.is_settled and await asyncio.to_thread(desk.is_whole, record)
+        if opened.is_settled or (opened.is_answered and not is_whole):
+            # The journal forgets only with a whole file: it still held what its worker had discarded.
             await asyncio.to_thread(desk.discard, record)
             return None
         attempt, ending = _of(opened, record.likely_micros), ending_of(record)
-        if await asyncio.to_thread(desk.is_whole, record):
+        if is_whole:
             closed = await self._bring_late(attempt, ending, record, desk)
+            if opened.is_answered and closed.ending.outcome is Outcome.SUPERSEDED:
+                return None  # still not needed, and told before
         else:
             words = "the worker died while storing the answer"
             lost = replace(ending, outcome=Outcome.UNKNOWN, error_code="lost_answer", error_message=words)

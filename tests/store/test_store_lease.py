@@ -61,7 +61,7 @@ def test_an_abandoned_attempt_is_told_with_what_its_job_went_through(ledger):
     with ledger.database.read() as tx:
         held = queue.held_by(tx, "one")
     most, batch = ledger.attempts("a")[1].reserved_micros, ledger.batch().id
-    told = {"batch_id": batch, "reserved_micros": most, "is_settled": False}
+    told = {"batch_id": batch, "reserved_micros": most, "is_settled": False, "is_answered": False}
     assert held == [
         Opened(one, 2, "one", "gpt-image-2", sent=True, failures=1, unknowns=1, **told),
         Opened(two, 1, "one", "gpt-image-2", sent=False, failures=0, unknowns=0, **told),
@@ -79,7 +79,9 @@ def test_an_attempt_that_was_given_up_is_not_settled(ledger, outcome):
     ledger.finish(claim, outcome, State.PENDING)
     given_up = {Outcome.UNKNOWN, Outcome.LOST, Outcome.STORAGE_FAILED, Outcome.SUPERSEDED}
     with ledger.database.read() as tx:
-        assert queue.opened(tx, claim.job_id, claim.attempt).is_settled == (outcome not in given_up)
+        opened = queue.opened(tx, claim.job_id, claim.attempt)
+    assert opened.is_settled == (outcome not in given_up)
+    assert opened.is_answered == (outcome in (Outcome.STORAGE_FAILED, Outcome.SUPERSEDED))
 
 
 def test_any_attempt_can_be_looked_up(ledger):

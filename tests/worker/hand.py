@@ -1,0 +1,70 @@
+"""A worker that is led by hand, step by step, so that two of them can meet at every step."""
+
+from datetime import timedelta
+
+from worker_bench import POLICY, Bench
+
+from batchgen.artifacts.office import Office
+from batchgen.core import pricing
+from batchgen.core.outcome import Ending, Outcome
+from batchgen.core.usage import Usage
+from batchgen.providers.base import Answer
+from batchgen.store import queue
+from batchgen.store.queue import Filter, Lease
+from batchgen.worker.keeping import keep
+from batchgen.worker.ledger import Ledger
+from batchgen.worker.recovery import Recovery
+from batchgen.worker.settle import Settler
+
+USAGE = Usage(input_text_tokens=10, input_image_tokens=0, output_tokens=439)
+
+
+class Hand:
+    """Claims, takes answers in and settles them, each when it is told to."""
+
+    def __init__(self, bench: Bench, owner: str) -> None:
+        self.owner = owner
+        self._bench = bench
+        self._ledger = Ledger(bench.database)
+        self._settler = Settler(self._ledger, POLICY, bench.clock)
+        self._office = Office(bench.root)
+        self.desk = self._office.open_desk(owner)
+
+    def claim(self, batch, *, lease_s=120):
+        """The next job, sent for."""
+        # A moment later, when the backoff of a job that was given up is over.
+        now = self._bench.clock() + timedelta(seconds=1)
+        lease = Lease(self.owner, now + timedelta(seconds=lease_s))
+        with self._bench.database.write() as tx:
+            (self.job,) = queue.claim(tx, Filter([batch.id]), lease, now, lambda _: 1_000_000)
+            queue.mark_sent(tx, [(self.job.job_id, self.job.attempt)], now)
+
+    def take_in(self, *images, is_ours):
+        """An answer comes, and is kept; without an image it is a refusal."""
+        outcome = Outcome.SUCCEEDED if images else Outcome.REJECTED
+        answer = Answer(Ending(outcome, http_status=200, usage=USAGE), images)
+        likely = pricing.likely_micros(self.job.request, self._bench.clock().date())
+        self.kept = keep(self.job, answer, self.desk, likely, is_ours=is_ours)
+
+    async def settle(self):
+        """The ledger hears of it."""
+        return await self._settler.settle(self.job, self.kept, self.desk)
+
+    async def give_up_what_has_run_out(self):
+        """What every worker does for those that are silent."""
+        for opened in await self._ledger.read(lambda tx: queue.expired(tx, self._bench.clock())):
+            await self._settler.give_up(opened)
+
+    async def take_over(self):
+        """What every start does first."""
+        return await Recovery(self._office, self._settler).reclaim()
+
+    def leave(self):
+        """As a worker that ends."""
+        self.desk.close()
+        self._ledger.close()
+
+    def die(self):
+        """As one that is killed: its lock goes, and nothing else."""
+        self.desk.close(unsettled=True)
+        self._ledger.close()
