@@ -50,8 +50,8 @@ def test_an_answer_that_waits_on_disk_is_closed_to_others(stage: Callable[..., S
     program.write("images/signs", "a file where the batch's folder should be")
     program.run("run", "signs.csv", code=3, umask=0o022)
     waiting = {path.suffix for path in (tmp_path / ".images.answers").rglob("*") if path.is_file()}
-    assert {".json", ".part"} <= waiting
-    assert [path for path in (tmp_path / ".images.answers").rglob("*.json") if path.stat().st_mode & 0o077] == []
+    assert {".answers", ".part"} <= waiting
+    assert [path for path in (tmp_path / ".images.answers").rglob("*.answers") if path.stat().st_mode & 0o077] == []
     assert _open_to_others(tmp_path / ".images.answers") == []
     (tmp_path / "images" / "signs").unlink()
     program.run("run", "signs.csv", umask=0o022)
