@@ -8,7 +8,7 @@ from scripted_server import error
 from .behaviours import insist, page, until_a_date
 from .case import NO_FAILURE_ALLOWED, WAITED_OUT, Became, Case
 
-_WORDS = "Rate limit reached for images per min: Limit 5, Used 5, Requested 1."
+_WORDS = "Rate limit reached for images per min: Limit 6000, Used 6000, Requested 1."
 _slow_down = partial(error, 429, "rate_limit_exceeded", _WORDS, "images")
 _in_words = partial(error, 429, "rate_limit_exceeded", type_="images")
 _NOT_YET = Became("rate_limited", "pending", "3", requests=1, known=0)

@@ -22,7 +22,7 @@ _TEXTS = [*_FORMULAS, *_PLAIN]
 
 def _submitted(program: Program) -> None:
     rows = [
-        {"custom_id": f"row-{number}", "prompt": f"{text} {number}" if text in _PLAIN else text, "remark": text}
+        {"custom_id": f"row-{number}", "prompt": f"{text} {number}" if text in _PLAIN else text, "words": text}
         for number, text in enumerate(_TEXTS)
     ]
     program.write("texts.jsonl", "\n".join(json.dumps(row) for row in [*rows, {"custom_id": "-2+3", "prompt": "an id"}]))
@@ -41,8 +41,8 @@ def test_formulas_are_exported_to_csv_behind_an_apostrophe(program: Program) -> 
     exported = _exported(program, "csv")
     rows = {row["custom_id"]: row for row in csv.DictReader(io.StringIO(exported, newline=""))}
     assert "-2+3" in rows
-    notes = [rows[f"row-{number}"]["remark"] for number in range(len(_TEXTS))]
-    assert notes == [*(f"'{text}" for text in _FORMULAS), *_PLAIN]
+    words = [rows[f"row-{number}"]["words"] for number in range(len(_TEXTS))]
+    assert words == [*(f"'{text}" for text in _FORMULAS), *_PLAIN]
     assert [rows[f"row-{number}"]["prompt"] for number in range(len(_FORMULAS))] == [f"'{text}" for text in _FORMULAS]
 
 
@@ -50,5 +50,5 @@ def test_jsonl_is_exact(program: Program) -> None:
     """What a program reads is what was written."""
     _submitted(program)
     lines = _exported(program, "jsonl").splitlines()
-    assert [json.loads(line)["metadata"].get("remark") for line in lines] == [*_TEXTS, None]
+    assert [json.loads(line)["metadata"].get("words") for line in lines] == [*_TEXTS, None]
     assert [json.loads(line)["prompt"] for line in lines][: len(_FORMULAS)] == _FORMULAS
