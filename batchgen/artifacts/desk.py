@@ -1,8 +1,9 @@
 """One worker's desk: answers that reached the disk before the ledger knew of them, so that no crash loses or rebuys them.
 
 Every worker has a folder beside the storage root (below the root lie finished images only). An answer is first a small
-record of all that settles its attempt and its images as parts, then the parts are renamed into place, then the ledger
-commits, then the record goes. An image that is whole on disk therefore always has a record that names it.
+record of all that settles its attempt and its images as parts, then the parts are renamed into place, all of it is synced,
+then the ledger commits, then the record goes. Whenever the process dies, an image that is whole on disk has a record that names
+it; when the power fails before the sync, the answer is as lost as one that had not come yet.
 """
 
 import errno
@@ -37,6 +38,7 @@ class Desk:
         self._folder = folder
         self._lock = lock
         self._journal = Journal(folder)
+        self._made: set[Path] = set()
         # Names are made durable together with the records written before: one wait for both.
         self._syncs = FolderSyncs(self._journal.sync)
 
@@ -96,7 +98,7 @@ class Desk:
         folders = {(self._root / image.path).parent for image in record.images}
         for folder in folders:
             files.refuse_link(folder)
-            files.make_folder(folder, self._syncs)
+            self._make_folder(folder)
         # After a crash in here the old path may hold a new image already; then its part is gone and nothing is moved again.
         if len(arriving) == len(record.images):
             for old, new in record.moved:
@@ -144,9 +146,17 @@ class Desk:
         source, target = self._root / old, self._root / new
         if files.is_there(source) and not files.is_there(target):
             files.refuse_link(target.parent)
-            files.make_folder(target.parent, self._syncs)
+            self._make_folder(target.parent)
             source.replace(target)
         return target.parent
+
+    def _make_folder(self, folder: Path) -> None:
+        """A folder whose own name is durable: whoever finds it made by another thread waits for that as well."""
+        if folder in self._made and folder.is_dir():
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        self._syncs.wait(folder.parent)
+        self._made.add(folder)
 
     def _part_path(self, record: Record, image: Artifact) -> Path:
         return self._folder / f"{record.job_id}-{record.attempt}-{image.ordinal}.part"

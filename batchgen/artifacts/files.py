@@ -5,8 +5,6 @@ import os
 from itertools import count
 from pathlib import Path
 
-from batchgen.artifacts.syncs import FolderSyncs
-
 # Images that made room for newer ones; no custom_id can be called so, since none begins with a dot.
 PREVIOUS = ".previous"
 
@@ -41,13 +39,6 @@ def refuse_link(folder: Path) -> None:
     """Raises OSError for a folder of images that is a link: nobody shall lead what is stored, or moved away, elsewhere."""
     if folder.is_symlink():
         raise OSError(errno.ELOOP, "it is a link, and images are not stored behind links", str(folder))
-
-
-def make_folder(folder: Path, syncs: FolderSyncs) -> None:
-    """A folder whose own name is durable; nothing is done for one that is there."""
-    if not folder.is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
-        syncs.wait(folder.parent)
 
 
 def write_all(handle: int, data: bytes) -> None:

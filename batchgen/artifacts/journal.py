@@ -34,6 +34,7 @@ class Journal:
         self._open: dict[Path, set[Key]] = {}  # what is not settled yet, by file
         self._handle: int | None = None
         self._written = 0
+        self._failure: OSError | None = None
 
     def append(self, record: Record) -> None:
         """Write a record down; it is durable when `sync` has returned. Raises OSError."""
@@ -56,11 +57,17 @@ class Journal:
         """Make all records durable. Raises OSError."""
         with self._lock:
             handle = None if self._handle is None else os.dup(self._handle)
-        if handle is not None:
-            try:
+        try:
+            if handle is not None:
                 os.fsync(handle)
-            finally:
+        except OSError as error:
+            # The system tells of lost data once: the next sync would call it safe.
+            self._failure = error
+        finally:
+            if handle is not None:
                 os.close(handle)
+        if self._failure is not None:
+            raise self._failure
 
     def settle(self, record: Record) -> None:
         """Forget a record; a file without any that counts goes."""

@@ -1,10 +1,10 @@
 """One attempt, from the claim to its settling. It can be told to stop waiting for an answer, but never drops one in hand."""
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from batchgen.artifacts.desk import Desk
 from batchgen.core import pricing
@@ -17,7 +17,7 @@ from batchgen.store.engine import Transaction
 from batchgen.store.queue import Claim
 from batchgen.worker.events import Settled
 from batchgen.worker.keeping import Kept, keep
-from batchgen.worker.lease import Leases
+from batchgen.worker.lease import Leases, seconds
 from batchgen.worker.settle import Settler
 
 
@@ -38,7 +38,7 @@ class Attempt:
     def __init__(self, claim: Claim, tools: Tools) -> None:
         self.claim = claim
         self._tools = tools
-        self._claimed_at = time.monotonic()
+        self._claimed_at = seconds()
         self._sent = False
         self._is_stopped = False
         self._call: asyncio.Task[HttpReply | Ending] | None = None
@@ -64,7 +64,7 @@ class Attempt:
             await self._settle(Kept(self._unanswered("program_error", repr(error))))
             raise
         kept = Kept(reply) if isinstance(reply, Ending) else await asyncio.to_thread(self._take_in, reply)
-        self._tools.heard(self.claim, kept.ending, time.monotonic() - self._claimed_at)
+        self._tools.heard(self.claim, kept.ending, seconds() - self._claimed_at)
         return await self._settle(kept)
 
     def stop_waiting(self) -> None:
@@ -81,7 +81,8 @@ class Attempt:
         now = self._tools.settler.clock()
         answer = self._tools.provider.read(reply, self.claim.request, now)
         likely = pricing.likely_micros(self.claim.request, now.date())
-        return keep(self.claim, answer, self._tools.desk, likely, is_ours=self._tools.leases.cover(self._claimed_at))
+        is_ours = partial(self._tools.leases.cover, self._claimed_at)
+        return keep(self.claim, answer, self._tools.desk, likely, is_ours)
 
     async def _mark_sent(self) -> None:
         now = self._tools.settler.clock()

@@ -3,6 +3,7 @@
 Where files cannot be placed, the job keeps its lease and the desk its record, so that nobody buys the image again meanwhile.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -26,17 +27,19 @@ class Kept:
     is_placed: bool = False
 
 
-def keep(claim: Claim, answer: Answer, desk: Desk, likely_micros: int | None, *, is_ours: bool) -> Kept:
-    """Make the images of an answer durable, and place them if nobody can have taken the job away (`is_ours`).
+def keep(claim: Claim, answer: Answer, desk: Desk, likely_micros: int | None, is_ours: Callable[[], bool]) -> Kept:
+    """Make the images of an answer durable, and place them if nobody can have taken the job away (`is_ours`, asked last).
 
     Raises OSError where what is durable cannot be placed.
     """
     ending, record = _written(claim, answer, desk, likely_micros)
-    if record is not None and is_ours:
+    if record is None:
+        return Kept(ending)
+    if is_ours():
         desk.place(record)
-    elif record is not None:
-        desk.hold()
-    return Kept(ending, record, is_placed=record is not None and is_ours)
+        return Kept(ending, record, is_placed=True)
+    desk.hold()
+    return Kept(ending, record)
 
 
 def _written(claim: Claim, answer: Answer, desk: Desk, likely_micros: int | None) -> tuple[Ending, Record | None]:

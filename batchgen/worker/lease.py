@@ -19,6 +19,12 @@ LEASE_S = 120.0
 _RENEW_S = LEASE_S / 4
 
 
+def seconds() -> float:
+    """A clock that only goes forward, also while the machine sleeps, where the system has one: leases run out then too."""
+    boot = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boot is None else time.clock_gettime(boot)
+
+
 def worker_name() -> str:
     """Unlike every other worker's, and telling a person where to look."""
     host = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())[:40] or "host"
@@ -32,21 +38,21 @@ class Leases:
         self.owner = owner
         self._ledger = ledger
         self._clock = clock
-        self._renewed_at = -LEASE_S
+        self._renewed_at = seconds() - LEASE_S
 
     def fresh(self) -> Lease:
         """A lease from now on."""
         return Lease(self.owner, self._clock() + timedelta(seconds=LEASE_S))
 
     def cover(self, claimed_at: float) -> bool:
-        """Whether what was claimed at a monotonic moment is this worker's for certain: nobody can have taken it over yet."""
-        return time.monotonic() - max(claimed_at, self._renewed_at) < LEASE_S / 2
+        """Whether what was claimed at a moment of `seconds` is this worker's for certain: nobody can have taken it over yet."""
+        return seconds() - max(claimed_at, self._renewed_at) < LEASE_S / 2
 
     async def keep_renewing(self, alarm: Callable[[str], None]) -> None:
         """Renew everything the owner holds, until cancelled."""
         while True:
             await asyncio.sleep(_RENEW_S)
-            fresh, began = self.fresh(), time.monotonic()
+            fresh, began = self.fresh(), seconds()
             try:
                 await self._ledger.write(lambda tx, fresh=fresh: queue.renew(tx, fresh))  # type: ignore[misc]
             except DatabaseError as error:

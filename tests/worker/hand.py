@@ -44,7 +44,7 @@ class Hand:
         outcome = Outcome.SUCCEEDED if images else Outcome.REJECTED
         answer = Answer(Ending(outcome, http_status=200, usage=USAGE), images)
         likely = pricing.likely_micros(self.job.request, self._bench.clock().date())
-        self.kept = keep(self.job, answer, self.desk, likely, is_ours=is_ours)
+        self.kept = keep(self.job, answer, self.desk, likely, lambda: is_ours)
 
     async def settle(self):
         """The ledger hears of it."""
