@@ -18,7 +18,7 @@ from batchgen.artifacts.journal import Journal
 from batchgen.artifacts.syncs import FolderSyncs
 from batchgen.exports import rows
 from batchgen.providers import http
-from batchgen.store import closing, control, queue, submission
+from batchgen.store import closing, control, leases, queue, submission
 from batchgen.worker.attempt import Attempt
 from batchgen.worker.lease import Leases
 from batchgen.worker.scope import Scope
@@ -217,7 +217,7 @@ LATE = {
 }
 
 # A worker whose leases are renewed.
-RENEWING = {"the leases renewed in part": Point(queue, "renew", after=True)}
+RENEWING = {"the leases renewed in part": Point(leases, "renew", after=True)}
 
 # A worker that settles what another one left when it died.
 RECOVERING = {

@@ -1,4 +1,4 @@
-"""The queue: claim, mark as sent, renew, and what is running. How an attempt ends is in `closing`.
+"""The queue: claim, and mark as sent. What is running is in `leases`, how an attempt ends in `closing`.
 
 Claiming, marking and finishing take many at once: at full speed the statements cost more than the rows.
 
@@ -29,8 +29,8 @@ from sqlalchemy import (
 )
 
 from batchgen.core.job import State
-from batchgen.core.outcome import GIVEN_UP, WITHOUT_IMAGES
 from batchgen.core.request import Request
+from batchgen.store.leases import IS_RUNNING, Lease
 from batchgen.store.tables import artifacts, attempts, batches, jobs
 
 
@@ -50,37 +50,12 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
-    """Who holds a job, and until when if nobody renews."""
-
-    owner: str
-    expires_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Filter:
     """Which jobs may be claimed: batches in order, models that are blocked, and (if not None) only these jobs."""
 
     batches: Sequence[int]
     blocked_models: Collection[str] = ()
     only_jobs: Collection[int] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """An attempt as it stands in the ledger, and how its job fared before it."""
-
-    job_id: int
-    attempt: int
-    worker: str
-    model: str
-    sent: bool
-    failures: int
-    unknowns: int
-    batch_id: int
-    reserved_micros: int | None
-    is_settled: bool  # closed for good: neither open nor given up
-    is_answered: bool = False  # given up by its own worker: there is nothing to learn but that its images are there
 
 
 def claim(
@@ -128,27 +103,6 @@ def mark_sent(tx: Connection, sent: Sequence[tuple[int, int]], now: datetime) ->
     return [one in found for one in sent]
 
 
-def renew(tx: Connection, lease: Lease) -> None:
-    """Push the end of everything this worker holds."""
-    tx.execute(update(jobs).where(_IS_RUNNING, jobs.c.lease_owner == lease.owner).values(lease_expires_at=lease.expires_at))
-
-
-def held_by(tx: Connection, owner: str) -> list[Opened]:
-    """The running attempts of a worker."""
-    return _opened_where(tx, and_(_IS_RUNNING, jobs.c.lease_owner == owner))
-
-
-def expired(tx: Connection, now: datetime) -> list[Opened]:
-    """The running attempts of silent workers, whose leases have run out."""
-    return _opened_where(tx, and_(_IS_RUNNING, jobs.c.lease_expires_at < now))
-
-
-def opened(tx: Connection, job_id: int, attempt: int) -> Opened | None:
-    """One attempt, running or not; None if this ledger does not know it."""
-    found = _opened_where(tx, and_(jobs.c.id == job_id, attempts.c.number == attempt), newest=False)
-    return found[0] if found else None
-
-
 def request_of(row: Row[Any]) -> Request:
     """What a row of `jobs` asks for."""
     parameters = dict(row.request)
@@ -159,7 +113,6 @@ def request_of(row: Row[Any]) -> Request:
 # Statements are built once: at full speed, building them again for every call costs more than all the rest.
 # A state is written out and no parameter: else the database cannot tell that an index of that state's rows will do.
 _IS_PENDING = jobs.c.state == literal_column(f"'{State.PENDING}'")
-_IS_RUNNING = jobs.c.state == literal_column(f"'{State.RUNNING}'")
 _TAKE = (
     update(jobs)
     .where(jobs.c.id.in_(bindparam("ids", expanding=True)))
@@ -172,7 +125,7 @@ _MARK = (
     update(attempts)
     .where(
         tuple_(attempts.c.job_id, attempts.c.number).in_(bindparam("sent", expanding=True)),
-        exists().where(jobs.c.id == attempts.c.job_id, _IS_RUNNING, jobs.c.attempt == attempts.c.number),
+        exists().where(jobs.c.id == attempts.c.job_id, IS_RUNNING, jobs.c.attempt == attempts.c.number),
     )
     .values(sent_at=bindparam("now"))
     .returning(attempts.c.job_id, attempts.c.number)
@@ -256,30 +209,3 @@ def _opening(claimed: Claim, fingerprint: str, lease: Lease, now: datetime, rese
         "started_at": now,
         "reserved_micros": reserved,
     }
-
-
-def _opened_where(tx: Connection, condition: ColumnElement[bool], *, newest: bool = True) -> list[Opened]:
-    of_job = attempts.c.job_id == jobs.c.id
-    query = (
-        select(attempts, jobs.c.failures, jobs.c.unknowns, jobs.c.batch_id)
-        .join(jobs, and_(of_job, attempts.c.number == jobs.c.attempt) if newest else of_job)
-        .where(condition)
-    )
-    found = [
-        Opened(
-            row.job_id,
-            row.number,
-            row.worker,
-            row.model,
-            row.sent_at is not None,
-            row.failures,
-            row.unknowns,
-            row.batch_id,
-            row.reserved_micros,
-            row.outcome not in (None, *GIVEN_UP),
-            row.outcome in WITHOUT_IMAGES,
-        )
-        for row in tx.execute(query)
-    ]
-    # Not sorted by the database: it would take the jobs in that order, all of them, to find the few that run.
-    return sorted(found, key=lambda opened: opened.job_id)

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from batchgen.errors import DatabaseError
-from batchgen.store import queue
-from batchgen.store.queue import Lease
+from batchgen.store import leases
+from batchgen.store.leases import Lease
 from batchgen.worker.ledger import Ledger
 
 # Renewed while working, so that an image may take longer; short enough that another machine soon notices a death.
@@ -54,7 +54,7 @@ class Leases:
             await asyncio.sleep(_RENEW_S)
             fresh, began = self.fresh(), seconds()
             try:
-                await self._ledger.write(lambda tx, fresh=fresh: queue.renew(tx, fresh))  # type: ignore[misc]
+                await self._ledger.write(lambda tx, fresh=fresh: leases.renew(tx, fresh))  # type: ignore[misc]
             except DatabaseError as error:
                 alarm(f"leases could not be renewed: {error}")
             else:

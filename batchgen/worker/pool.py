@@ -16,29 +16,25 @@ from batchgen.core.job import State
 from batchgen.core.outcome import Ending, Outcome
 from batchgen.errors import DatabaseError, Halted
 from batchgen.providers.base import Provider
-from batchgen.store import queue, reports
+from batchgen.store import leases, queue, reports
 from batchgen.store.queue import Claim
 from batchgen.worker import halting
 from batchgen.worker.attempt import Attempt, Tools
 from batchgen.worker.events import Observer, Settled
+from batchgen.worker.hearing import Hearing
 from batchgen.worker.lease import Leases, worker_name
 from batchgen.worker.ledger import Ledger
-from batchgen.worker.opening import Opening
 from batchgen.worker.pace import Pacer
 from batchgen.worker.plan import Plan, Result
 from batchgen.worker.recovery import Recovery
 from batchgen.worker.scope import Scope
 from batchgen.worker.settle import Settler
 from batchgen.worker.taking import Taking
-from batchgen.worker.weather import Weather
 
 # How often a worker with nothing to do looks at what others are doing.
 _LOOK_S = 1.0
 _AGAIN_S = 0.02
 _THREADS = 32
-_TOO_MANY_REQUESTS = 429
-# A shorter wait is no news.
-_WORTH_TELLING_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +61,8 @@ class Pool:
         self._settler = Settler(doors.ledger, plan.policy, doors.clock)
         self._recovery = Recovery(doors.office, self._settler)
         self._pacer = Pacer(plan.account, plan.limits, doors.clock)
-        self._weather = Weather(plan.policy.backoff_base_s, plan.policy.backoff_cap_s)
         self._scope = Scope(plan)
-        self._opening = Opening()
-        self._refused_in_a_row = 0
+        self._hearing = Hearing(plan, self._pacer, self._scope, observer, doors.clock)
         self._running: dict[asyncio.Task[Settled], Attempt] = {}
         self._stop = asyncio.Event()
         self._wake = asyncio.Event()
@@ -167,7 +161,7 @@ class Pool:
                     await self._nap(_AGAIN_S)
 
     def _slots(self) -> int:
-        return 1 if self._weather.is_bad else self._pacer.slots(self._plan.concurrency)
+        return 1 if self._hearing.weather.is_bad else self._pacer.slots(self._plan.concurrency)
 
     async def _wait_s(self) -> float | None:
         """Seconds until it is worth trying to claim, or None when nothing is left to wait for."""
@@ -196,7 +190,7 @@ class Pool:
 
     async def _release_strays(self) -> bool:
         """Give back claims of this worker that it never heard of: the database went away while it was answering."""
-        strays = await self._ledger.read(lambda tx: queue.held_by(tx, self._leases.owner))
+        strays = await self._ledger.read(lambda tx: leases.held_by(tx, self._leases.owner))
         for opened in strays:
             await self._settler.give_up(opened)
         return bool(strays)
@@ -245,21 +239,9 @@ class Pool:
         self.drain()
 
     def _hear(self, claim: Claim, ending: Ending, age_s: float) -> None:
-        """What an answer means for the next starts. Known before its job can be claimed again, so that none slips through."""
-        was_bad = self._weather.is_bad
-        self._pacer.pause(self._weather.observe(ending))
-        if self._weather.is_bad and not was_bad:
-            self._observer.notice(f"the provider does not answer ({ending.error_message}); one request at a time tries again")
-        if ending.outcome is Outcome.RATE_LIMITED:
-            self._slow_down(ending, age_s)
-        elif ending.http_status is not None:
-            self._refused_in_a_row = 0
-            self._pacer.answered(claim.request.images, ending.told)
-        halt = halting.reason(ending, self._plan, self._weather.offline_s(), self._clock()) or self._opening.observe(ending)
+        halt = self._hearing.hear(claim, ending, age_s)
         if halt is not None:
             self._halt(halt)
-        elif ending.blocked_model and self._scope.block(claim.request.model, ending.error_message or ""):
-            self._observer.notice(f"{claim.request.model} is left out: {ending.error_message}")
 
     def _observe(self, settled: Settled) -> None:
         self._scope.settled(settled)
@@ -269,17 +251,6 @@ class Pool:
         self._observer.settled(settled)
         if settled.ending.outcome is Outcome.STORAGE_FAILED:
             self._halt(halting.storage_failed(settled.ending))
-
-    def _slow_down(self, ending: Ending, age_s: float) -> None:
-        self._refused_in_a_row += 1
-        asked_s = ending.retry_after_s
-        if asked_s is None:
-            policy = self._plan.policy
-            asked_s = min(policy.backoff_cap_s, policy.backoff_base_s * 2.0 ** min(self._refused_in_a_row - 1, 30))
-        if self._pacer.pause(asked_s) and asked_s >= _WORTH_TELLING_S:
-            self._observer.notice(f"the provider asks to wait {asked_s:.0f} s ({ending.error_message})")
-        if ending.http_status == _TOO_MANY_REQUESTS:
-            self._pacer.refused(age_s, ending.told)
 
     def _halt(self, reason: str) -> None:
         self.result.halted = self.result.halted or reason

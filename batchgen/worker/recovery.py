@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from batchgen.artifacts.desk import Desk
 from batchgen.artifacts.office import Office
 from batchgen.core.outcome import Outcome
-from batchgen.store import queue
+from batchgen.store import leases
 from batchgen.worker.events import Reclaimed
 from batchgen.worker.settle import Settler
 
@@ -29,7 +29,7 @@ class Recovery:
             finally:
                 await asyncio.to_thread(desk.close, unsettled=not is_clear)
         now = self.settler.clock()
-        for opened in await self.settler.ledger.read(lambda tx: queue.expired(tx, now)):
+        for opened in await self.settler.ledger.read(lambda tx: leases.expired(tx, now)):
             given_up = await self.settler.give_up(opened)
             if given_up.ending.outcome is not Outcome.SUPERSEDED:  # else another worker has just done so
                 taken.append(given_up)
@@ -37,6 +37,6 @@ class Recovery:
 
     async def _clear(self, desk: Desk) -> list[Reclaimed]:
         settled = [await self.settler.settle_record(record, desk) for record in await asyncio.to_thread(desk.records)]
-        held = await self.settler.ledger.read(lambda tx: queue.held_by(tx, desk.owner))
+        held = await self.settler.ledger.read(lambda tx: leases.held_by(tx, desk.owner))
         given_up = [await self.settler.give_up(opened) for opened in held]
         return [one for one in settled if one is not None] + given_up

@@ -13,10 +13,11 @@ from batchgen.core import pricing, retry
 from batchgen.core.job import State
 from batchgen.core.outcome import Ending, Outcome
 from batchgen.core.retry import Policy
-from batchgen.store import closing, queue
+from batchgen.store import closing, leases
 from batchgen.store.closing import Closing, Finish, Standing
 from batchgen.store.engine import Transaction
-from batchgen.store.queue import Claim, Opened
+from batchgen.store.leases import Opened
+from batchgen.store.queue import Claim
 from batchgen.worker.events import Closed, Reclaimed, Settled
 from batchgen.worker.keeping import Kept, ending_of
 from batchgen.worker.ledger import Ledger
@@ -58,7 +59,7 @@ class Settler:
 
     async def settle_record(self, record: Record, desk: Desk) -> Reclaimed | None:
         """Close an attempt from what a dead worker left on disk; None if it is not of this ledger, or closed already."""
-        opened = await self.ledger.read(lambda tx: queue.opened(tx, record.job_id, record.attempt))
+        opened = await self.ledger.read(lambda tx: leases.opened(tx, record.job_id, record.attempt))
         if opened is None or opened.worker != desk.owner:
             # The worker had another ledger; what it left is settled by whoever opens that one.
             return None

@@ -23,7 +23,8 @@ from batchgen.core.usage import Usage
 from batchgen.store import batches, closing, listing, migrate, queue, reports, submission
 from batchgen.store.closing import Closing, Finish
 from batchgen.store.engine import Database
-from batchgen.store.queue import Claim, Filter, Lease
+from batchgen.store.leases import Lease
+from batchgen.store.queue import Claim, Filter
 from batchgen.store.submission import Comparison
 from batchgen.store.tables import metadata
 

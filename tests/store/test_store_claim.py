@@ -10,9 +10,9 @@ from batchgen.core.job import State
 from batchgen.core.outcome import Outcome
 from batchgen.core.request import Request
 from batchgen.core.retry import Verdict
-from batchgen.store import queue
+from batchgen.store import leases, queue
 from batchgen.store.engine import Database
-from batchgen.store.queue import Lease
+from batchgen.store.leases import Lease
 
 _ON_POSTGRESQL = pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
 
@@ -175,7 +175,7 @@ def test_workers_that_claim_at_once_never_share_a_job(ledger):
     assert len(taken) == len({job for job, _attempt, _worker in taken}) == 200
     assert {attempt for _job, attempt, _worker in taken} == {1}
     with ledger.database.read() as tx:
-        held = [queue.held_by(tx, f"w{n}") for n in range(4)]
+        held = [leases.held_by(tx, f"w{n}") for n in range(4)]
     assert {(one.job_id, 1, one.worker) for some in held for one in some} == set(taken)
 
 

@@ -4,19 +4,19 @@ import pytest
 
 from batchgen.core.job import State
 from batchgen.core.outcome import Outcome
-from batchgen.store import closing, queue
+from batchgen.store import closing, leases
 from batchgen.store.closing import Standing
-from batchgen.store.queue import Lease, Opened
+from batchgen.store.leases import Lease, Opened
 
 
 def _expired(ledger, seconds):
     with ledger.database.read() as tx:
-        return [one.job_id for one in queue.expired(tx, ledger.at(seconds))]
+        return [one.job_id for one in leases.expired(tx, ledger.at(seconds))]
 
 
 def _held(ledger, owner):
     with ledger.database.read() as tx:
-        return [one.job_id for one in queue.held_by(tx, owner)]
+        return [one.job_id for one in leases.held_by(tx, owner)]
 
 
 def test_a_worker_is_known_by_what_it_holds(ledger):
@@ -46,7 +46,7 @@ def test_renewing_moves_the_end_of_all_that_a_worker_holds(ledger):
     for owner in ("one", "two", "one"):
         ledger.claim(owner, lease_s=60)
     with ledger.database.write() as tx:
-        queue.renew(tx, Lease("one", ledger.at(500)))
+        leases.renew(tx, Lease("one", ledger.at(500)))
     assert _expired(ledger, 499) == ledger.ids("b")
     assert ledger.job("d").lease_expires_at is None
 
@@ -59,7 +59,7 @@ def test_an_abandoned_attempt_is_told_with_what_its_job_went_through(ledger):
     ledger.sent(claims["a"], at=7)
     one, two = ledger.ids("a", "b")
     with ledger.database.read() as tx:
-        held = queue.held_by(tx, "one")
+        held = leases.held_by(tx, "one")
     most, batch = ledger.attempts("a")[1].reserved_micros, ledger.batch().id
     told = {"batch_id": batch, "reserved_micros": most, "is_settled": False, "is_answered": False}
     assert held == [
@@ -75,11 +75,11 @@ def test_an_attempt_that_was_given_up_is_not_settled(ledger, outcome):
     ledger.submit(ledger.row("a"))
     claim = ledger.claim()
     with ledger.database.read() as tx:
-        assert not queue.opened(tx, claim.job_id, claim.attempt).is_settled
+        assert not leases.opened(tx, claim.job_id, claim.attempt).is_settled
     ledger.finish(claim, outcome, State.PENDING)
     given_up = {Outcome.UNKNOWN, Outcome.LOST, Outcome.STORAGE_FAILED, Outcome.SUPERSEDED}
     with ledger.database.read() as tx:
-        opened = queue.opened(tx, claim.job_id, claim.attempt)
+        opened = leases.opened(tx, claim.job_id, claim.attempt)
     assert opened.is_settled == (outcome not in given_up)
     assert opened.is_answered == (outcome in (Outcome.STORAGE_FAILED, Outcome.SUPERSEDED))
 
@@ -92,11 +92,11 @@ def test_any_attempt_can_be_looked_up(ledger):
     ledger.give_up(old, Outcome.LOST, at=0)
     ledger.claim("new")
     with ledger.database.read() as tx:
-        found = queue.opened(tx, old.job_id, 1)
+        found = leases.opened(tx, old.job_id, 1)
         assert (found.attempt, found.worker, found.sent, found.failures) == (1, "old", True, 0)
-        assert queue.opened(tx, old.job_id, 2).worker == "new"
-        assert queue.opened(tx, old.job_id, 3) is None
-        assert queue.opened(tx, 999, 1) is None
+        assert leases.opened(tx, old.job_id, 2).worker == "new"
+        assert leases.opened(tx, old.job_id, 3) is None
+        assert leases.opened(tx, 999, 1) is None
         assert closing.standing(tx, old.job_id, 2) is Standing.HELD
         assert closing.standing(tx, old.job_id, 1) is Standing.BUSY
         assert closing.standing(tx, 999, 1) is Standing.DONE

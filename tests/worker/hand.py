@@ -9,8 +9,9 @@ from batchgen.core import pricing
 from batchgen.core.outcome import Ending, Outcome
 from batchgen.core.usage import Usage
 from batchgen.providers.base import Answer
-from batchgen.store import queue
-from batchgen.store.queue import Filter, Lease
+from batchgen.store import leases, queue
+from batchgen.store.leases import Lease
+from batchgen.store.queue import Filter
 from batchgen.worker.keeping import keep
 from batchgen.worker.ledger import Ledger
 from batchgen.worker.recovery import Recovery
@@ -52,7 +53,7 @@ class Hand:
 
     async def give_up_what_has_run_out(self):
         """What every worker does for those that are silent."""
-        for opened in await self._ledger.read(lambda tx: queue.expired(tx, self._bench.clock())):
+        for opened in await self._ledger.read(lambda tx: leases.expired(tx, self._bench.clock())):
             await self._settler.give_up(opened)
 
     async def take_over(self):

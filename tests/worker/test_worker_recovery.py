@@ -21,9 +21,10 @@ from batchgen.core.job import State
 from batchgen.core.outcome import Ending, Outcome
 from batchgen.core.pricing import Basis, Cost
 from batchgen.core.retry import Verdict
-from batchgen.store import closing, queue
+from batchgen.store import closing, leases, queue
 from batchgen.store.closing import Closing, Finish
-from batchgen.store.queue import Filter, Lease
+from batchgen.store.leases import Lease
+from batchgen.store.queue import Filter
 
 TESTS = Path(__file__).resolve().parent.parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS), str(TESTS / "worker")])}
@@ -185,10 +186,10 @@ def test_a_worker_that_works_keeps_its_lease(bench):
     claimed_elsewhere(bench, batch, seconds=60)
     bench.clock.ahead = timedelta(seconds=50)
     with bench.database.write() as tx:
-        queue.renew(tx, lease_of(bench, "other-machine-1-ab", 60))
+        leases.renew(tx, lease_of(bench, "other-machine-1-ab", 60))
     bench.clock.ahead = timedelta(seconds=100)
     with bench.database.read() as tx:
-        assert queue.expired(tx, bench.clock()) == []
+        assert leases.expired(tx, bench.clock()) == []
 
 
 def settle_late(bench, claim, data):
