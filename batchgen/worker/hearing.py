@@ -1,4 +1,4 @@
-"""What an answer means for the next starts: the pace, the weather, models that are left out, and when to go on makes no sense."""
+"""What an answer means for the next starts: the pace, the weather, models that are left out, and when the run must halt."""
 
 from collections.abc import Callable
 from datetime import datetime
