@@ -133,7 +133,8 @@ def is_limited(pace: Pace, limits: Limits) -> bool:
 def wait_s(pace: Pace, now: float) -> float:
     """Seconds until the next start may happen."""
     places = (at for at in (pace.images_at, pace.requests_at, pace.tokens_at) if at - now < _FAR_S)
-    return max(0.0, pace.paused_until - now, *(at - now for at in places))
+    pause = pace.paused_until - now
+    return max(0.0, pause if pause < _DAY_S else 0.0, *(at - now for at in places))
 
 
 def gap_s(pace: Pace, limits: Limits, weight: Weight) -> float:

@@ -53,6 +53,8 @@ class Hearing:
         if asked_s is None:
             policy = self._plan.policy
             asked_s = min(policy.backoff_cap_s, policy.backoff_base_s * 2.0 ** min(self._refused_in_a_row - 1, 30))
+        if asked_s > self._plan.longest_wait_s:
+            return  # the run halts; the next one shall not wait in silence for what a person may have mended
         if self._pacer.pause(asked_s) and asked_s >= _WORTH_TELLING_S:
             self._observer.notice(f"the provider asks to wait {asked_s:.0f} s ({ending.error_message})")
         if ending.http_status == _TOO_MANY_REQUESTS:

@@ -136,7 +136,7 @@ class Pool:
         return bool(taken)
 
     async def _dispatch(self) -> None:
-        look_first = True
+        look_first = False
         while not self._stop.is_set():
             self._wake.clear()
             is_used_up = self._pacer.day_left == 0
@@ -214,6 +214,9 @@ class Pool:
             self._start(claim)
         if take.is_too_large and not self._running:
             self._halt(halting.day_used_up(self._clock()))
+        elif take.is_too_large:
+            # What is out may give images of the day back.
+            await self._nap(_LOOK_S)
         return bool(claims) or take.has_to_wait
 
     def _start(self, claim: Claim) -> None:

@@ -214,3 +214,8 @@ def test_the_pace_in_force_says_where_it_comes_from():
     assert rules.why(named, Limits(60)) == "named by the provider"
     assert rules.why(found, Limits()) == "found out from refusals"
     assert rules.why(replace(fresh, rate=None), Limits()) == "no refusal has set a limit"
+
+
+def test_a_pause_of_days_is_a_clock_that_was_set_back():
+    """Nobody waits in silence for a moment that another clock named."""
+    assert rules.wait_s(replace(Pace(), paused_until=NOW + 2 * DAY), NOW) == 0

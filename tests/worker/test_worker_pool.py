@@ -828,3 +828,13 @@ def test_invalid_replies_of_one_job_do_not_hold_up_others(bench):
     batch = bench.submit(rows(3), name="other")
     result, _ = bench.work(batch, not_an_image(), policy=replace(POLICY, max_attempts=1))
     assert (result.succeeded, result.failed) == (2, 1)
+
+
+def test_a_wait_of_days_does_not_outlast_its_run(bench):
+    """The run halts; the next one, when the job is due again, does not wait for what the provider asked of the first."""
+    batch = bench.submit(["bear,a bear"])
+    result, _ = bench.work(batch, error(429, headers={"retry-after": "259200"}))
+    assert "asks to wait until" in result.halted
+    bench.sql("UPDATE jobs SET available_at = '2020-01-01 00:00:00.000000'")
+    result, server = bench.work(batch)
+    assert (result.succeeded, len(server.seen)) == (1, 1)
