@@ -66,7 +66,11 @@ def cancel(tx: Connection, batch: Batch, custom_ids: Sequence[str], now: datetim
 def _cancel(tx: Connection, which: ColumnElement[bool], now: datetime) -> Cancelled:
     idle = jobs.c.state.in_((State.PENDING, State.FAILED))
     at_once = tx.execute(update(jobs).where(which, idle).values(state=State.CANCELLED, finished_at=now))
-    later = tx.execute(update(jobs).where(which, jobs.c.state == State.RUNNING).values(cancel_requested=True))
+    running = and_(which, jobs.c.state == State.RUNNING)
+    # In the order in which workers end them: else each could hold what the other waits for.
+    locked = select(jobs.c.id).where(running).order_by(jobs.c.id).with_for_update().subquery()
+    tx.execute(select(func.count()).select_from(locked))
+    later = tx.execute(update(jobs).where(running).values(cancel_requested=True))
     return Cancelled(at_once.rowcount, later.rowcount)
 
 
