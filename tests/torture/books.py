@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,9 @@ def _asked(line: dict[str, Any]) -> Asked:
 def safe_answers(root: Path) -> set[str]:
     """The labels of answers that are whole on disk and that the ledger may not know yet; one on its way may be missed."""
     desks = root.parent / f".{root.name}.answers"
-    return {label for journal in desks.glob("*/*.answers") for line in _lines(journal) if (label := _safe(line, journal, root))}
+    # A walk passes over what a worker that still runs removes meanwhile.
+    journals = [Path(place) / name for place, _, names in os.walk(desks) for name in names if name.endswith(".answers")]
+    return {label for journal in journals for line in _lines(journal) if (label := _safe(line, journal, root))}
 
 
 def _lines(journal: Path) -> list[bytes]:
