@@ -104,7 +104,11 @@ class Journal:
     def _begin(self) -> None:
         if self._handle is not None:
             # Whoever still waits for its records waits for a sync of the next file.
-            os.fsync(self._handle)
+            try:
+                os.fsync(self._handle)
+            except OSError as error:
+                self._failure = error
+                raise
             # Forgotten first: should there be no next file, its number may soon be that of something else.
             old, self._handle = self._handle, None
             os.close(old)

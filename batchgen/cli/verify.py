@@ -8,6 +8,7 @@ import click
 
 from batchgen.cli.app import App, pass_app
 from batchgen.cli.console import counted, data, data_json
+from batchgen.errors import WrongUsage
 
 if TYPE_CHECKING:
     from batchgen.project import Project
@@ -47,6 +48,8 @@ def verify_command(app: App, name: str | None, *, repair: bool, yes: bool, as_js
     with app.project() as project:
         with project.database.read() as tx:
             chosen = batches.named(tx, [name]) if name else batches.every(tx)
+        if repair and not project.root.is_dir():
+            raise WrongUsage(f"there is no folder {project.root}: is its disk mounted? Nothing was repaired")
         found = _check(project, chosen)
         if repair and found.wrong:
             _adopt(project, chosen, found)
@@ -88,20 +91,24 @@ def _buy_again(app: App, project: "Project", found: _Found, *, yes: bool) -> Non
     from batchgen.project import utc_now
     from batchgen.verify import repair
 
-    gone = [one.shelved for one in found.wrong if one.shelved is not None]
+    gone = [one.shelved for one in found.wrong if one.shelved is not None and one.is_gone]
+    if not gone:
+        return
     with project.database.read() as tx:
         found.loss = loss = repair.loss(tx, gone, utc_now().date())
     cost = "at a price that is not known" if loss.cost_micros is None else f"for about ${dollars(loss.cost_micros)}"
-    line = f"to be bought again: {counted(loss.images, 'image')} of {counted(loss.jobs, 'job')}, {cost}"
+    if loss.images:
+        app.console.need(f"to be bought again: {counted(loss.images, 'image')} of {counted(loss.jobs, 'job')}, {cost}")
     if loss.forgotten:
-        line += f"; to be forgotten: {counted(loss.forgotten, 'image')} that were replaced or whose jobs are not done"
-    app.console.need(line)
+        app.console.need(f"to be forgotten: {counted(loss.forgotten, 'image')}, replaced or of jobs that are not done")
     if not yes and not (sys.stdin.isatty() and click.confirm("Do that?", err=True)):
         app.console.need("nothing was queued; --yes agrees")
         return
     with project.database.write() as tx:
         repair.make_again(tx, gone, utc_now())
     found.queued = loss.jobs
+    if not loss.jobs:
+        return
     names = " ".join(f"--batch {name}" for name in dict.fromkeys(one.batch for one in found.wrong))
     app.console.tell(f"{counted(loss.jobs, 'job')} queued again: batchgen run {names} makes them")
 

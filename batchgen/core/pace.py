@@ -31,8 +31,8 @@ _LONG_WATCHED_S = 10.0
 _LEAST_RATE = 1.0
 # A start that comes late by less keeps its place, so that the time of a wake-up is not lost to the pace.
 _LATE_S = 0.25
-# A place further away was taken by a clock that has been set back since.
-_FAR_S = 120.0
+# A place further away was taken by a clock that has been set back since: ten images at one a minute are not as far.
+_FAR_S = 1200.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,9 @@ def why(pace: Pace, limits: Limits) -> str:
     if rate is None:
         return "no refusal has set a limit"
     if pace.rate is not None and rate == pace.rate and rate not in (pace.told_images, limits.images_per_minute):
-        return "being found out" if pace.is_opening else "found out from refusals"
+        if pace.is_opening:
+            return "being found out"
+        return "found out from refusals" if pace.learned_at else "configured"
     return "named by the provider" if rate == pace.told_images else "configured"
 
 

@@ -17,6 +17,7 @@ from batchgen.providers import refusals
 from batchgen.providers.base import Answer
 from batchgen.providers.http import Http, HttpReply, NoReply
 from batchgen.providers.masking import Mask
+from batchgen.providers.refusals import limit_of
 
 # A 4K PNG of noise is some 35 MB, and a third more in base64.
 _MOST_BYTES_AN_IMAGE = 64 * 1024 * 1024
@@ -115,10 +116,8 @@ def _images(reply: HttpReply, wanted: int) -> Answer:
 
 def _told(headers: Mapping[str, str]) -> Told:
     """The account's limits a minute, where the headers name them."""
-    images, requests = (headers.get(f"x-ratelimit-limit-{kind}", "") for kind in ("images", "requests"))
-    if not images and not requests:
-        return NOTHING_TOLD
-    return Told(*(int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else 0 for text in (images, requests)))
+    images, requests = (limit_of(headers.get(f"x-ratelimit-limit-{kind}", "")) for kind in ("images", "requests"))
+    return Told(images, requests) if images or requests else NOTHING_TOLD
 
 
 def _decoded(texts: Sequence[str]) -> tuple[tuple[bytes, ...], Exception | None]:

@@ -33,6 +33,7 @@ _FIGURE = r"([0-9][0-9,]*(?:\.[0-9]+)?)"
 _REQUESTED = re.compile(rf"Limit:?\s+{_FIGURE}.*?Requested:?\s+{_FIGURE}", re.IGNORECASE | re.DOTALL)
 _LIMIT = re.compile(rf"\b(?<!-)(images|requests) per min\b.*?Limit:?\s+{_FIGURE}", re.IGNORECASE | re.DOTALL)
 _TOO_MANY = 429
+_MOST_DIGITS = 9
 _NO_SUCH_MODEL = re.compile(r"model\b.*\b(does not exist|not found|deprecated|shut down)", re.IGNORECASE | re.DOTALL)
 _UNVERIFIED = re.compile(r"must be verified to use the model", re.IGNORECASE)
 
@@ -84,7 +85,7 @@ def _told(refusal: Refusal) -> Told:
     found = _LIMIT.search(refusal.message) if refusal.status == _TOO_MANY else None
     if found is None:
         return NOTHING_TOLD
-    limit = int(_figure(found[2]))
+    limit = limit_of(found[2])
     return Told(images=limit) if found[1].lower() == "images" else Told(requests=limit)
 
 
@@ -116,6 +117,12 @@ def _redirect(headers: Mapping[str, str]) -> str:
     host = place.netloc.rpartition("@")[2]
     scheme = f"{place.scheme}://" if place.scheme else ""
     return f"the address redirects to {scheme}{host}" if host else "the address redirects"
+
+
+def limit_of(text: str) -> int:
+    """A limit as a header or a message writes it, 0 for what is none: no account may do a billion a minute."""
+    digits = text.replace(",", "").partition(".")[0]
+    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= _MOST_DIGITS else 0
 
 
 def _is_about_the_model(refusal: Refusal) -> bool:

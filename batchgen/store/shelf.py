@@ -65,12 +65,15 @@ def requests_of(tx: Connection, job_ids: Sequence[int]) -> Iterator[tuple[int, R
             yield row.id, request_of(row)
 
 
-def forget(tx: Connection, gone: Sequence[Shelved]) -> None:
-    """Take images out of the ledger; what they cost stays with their attempts."""
+def forget(tx: Connection, gone: Sequence[Shelved]) -> set[int]:
+    """Take images out of the ledger; what they cost stays with their attempts. Returns the jobs that lost one by this."""
+    lost: set[int] = set()
     for start in range(0, len(gone), _ROWS_AT_ONCE):
         keys = [(image.job_id, image.attempt, image.ordinal, image.path) for image in gone[start : start + _ROWS_AT_ONCE]]
         # With the path: an image that has made room in the meantime lies elsewhere, and is not gone.
-        tx.execute(delete(artifacts).where(tuple_(*_KEY, artifacts.c.path).in_(keys)))
+        deleted = delete(artifacts).where(tuple_(*_KEY, artifacts.c.path).in_(keys)).returning(artifacts.c.job_id)
+        lost |= set(tx.execute(deleted).scalars())
+    return lost
 
 
 def queue_again(tx: Connection, job_ids: Sequence[int], now: datetime) -> None:

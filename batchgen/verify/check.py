@@ -18,6 +18,7 @@ from batchgen.store.engine import Database, Transaction
 from batchgen.store.shelf import Shelved
 
 _FILES_AT_ONCE = 500
+_UNREADABLE = "cannot be read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,11 @@ class Checked:
     path: str
     problem: str
     shelved: Shelved | None
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the image is lost for certain; one that cannot be read may be there all the same."""
+        return self.shelved is not None and not self.problem.startswith(_UNREADABLE)
 
 
 def check(database: Database, root: Path, batches: Sequence[Batch]) -> Iterator[Checked]:
@@ -60,7 +66,7 @@ def _problem(path: Path, shelved: Shelved) -> str:
     except FileNotFoundError:
         return "is missing"
     except OSError as error:
-        return f"cannot be read: {error.strerror or error}"
+        return f"{_UNREADABLE}: {error.strerror or error}"
     except NotAnImage:
         return "is not an image"
     return "" if found.sha256 == shelved.sha256 else "is another image than was stored (its sha256 differs)"

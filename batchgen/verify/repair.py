@@ -76,8 +76,9 @@ def loss(tx: Transaction, gone: Sequence[Shelved], day: date) -> Loss:
 
 def make_again(tx: Transaction, gone: Sequence[Shelved], now: datetime) -> None:
     """Take the images out of the ledger; jobs that were done wait for a run that asks for what is missing."""
-    shelf.forget(tx, gone)
-    shelf.queue_again(tx, [image.job_id for image in _to_make_again(gone)], now)
+    # What somebody else has put right since the check stays as it is.
+    lost = shelf.forget(tx, gone)
+    shelf.queue_again(tx, sorted(lost & {image.job_id for image in _to_make_again(gone)}), now)
 
 
 def _to_make_again(gone: Sequence[Shelved]) -> list[Shelved]:

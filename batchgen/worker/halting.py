@@ -39,6 +39,13 @@ def models_blocked(models: dict[str, str], waiting: int) -> str:
     return f"pending for models that the account cannot use: {waiting:,}; {told}; {help_}"
 
 
+def day_too_short(images: int, limit: int, now: datetime) -> str:
+    """The line for a job that does not fit into what the day has left, or into any day."""
+    if images <= limit:
+        return day_used_up(now)
+    return f"the next job asks for {images:,} images and the account's images_per_day is {limit:,}; lower its n, or cancel it"
+
+
 def day_used_up(now: datetime) -> str:
     """The line for a daily limit that is reached."""
     tomorrow = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), now.tzinfo)

@@ -7,6 +7,7 @@ from batchgen.core.outcome import Ending, Outcome
 from batchgen.store.queue import Claim
 from batchgen.worker import halting
 from batchgen.worker.events import Observer
+from batchgen.worker.lease import seconds
 from batchgen.worker.opening import Opening
 from batchgen.worker.pace import Pacer
 from batchgen.worker.plan import Plan
@@ -29,6 +30,7 @@ class Hearing:
         self._clock = clock
         self._opening = Opening()
         self._refused_in_a_row = 0
+        self._slowed_at = 0.0
         self.weather = Weather(plan.policy.backoff_base_s, plan.policy.backoff_cap_s)
 
     def hear(self, claim: Claim, ending: Ending, age_s: float) -> str | None:
@@ -48,14 +50,22 @@ class Hearing:
         return halt
 
     def _slow_down(self, ending: Ending, age_s: float) -> None:
-        self._refused_in_a_row += 1
         asked_s = ending.retry_after_s
         if asked_s is None:
-            policy = self._plan.policy
-            asked_s = min(policy.backoff_cap_s, policy.backoff_base_s * 2.0 ** min(self._refused_in_a_row - 1, 30))
+            asked_s = self._own_wait(age_s)
         if asked_s > self._plan.longest_wait_s:
             return  # the run halts; the next one shall not wait in silence for what a person may have mended
         if self._pacer.pause(asked_s) and asked_s >= _WORTH_TELLING_S:
-            self._observer.notice(f"the provider asks to wait {asked_s:.0f} s ({ending.error_message})")
+            why = "the provider asks to wait" if ending.retry_after_s is not None else "refused again and again: waiting"
+            self._observer.notice(f"{why} {asked_s:.0f} s ({ending.error_message})")
         if ending.http_status == _TOO_MANY_REQUESTS:
             self._pacer.refused(age_s, ending.told)
+
+    def _own_wait(self, age_s: float) -> float:
+        """How long to wait where nothing was asked for: longer each time, but what was out together counts as one."""
+        now = seconds()
+        if now - age_s >= self._slowed_at:
+            self._refused_in_a_row += 1
+            self._slowed_at = now
+        policy = self._plan.policy
+        return min(policy.backoff_cap_s, policy.backoff_base_s * 2.0 ** min(self._refused_in_a_row - 1, 30))

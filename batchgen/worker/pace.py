@@ -95,9 +95,9 @@ class Pacer:
         paces.save(tx, self._account, pace)
         return pace, news
 
-    def fits(self, request: Request) -> bool:
-        """Whether the day has images left for a request."""
-        left = self.day_left
+    def fits(self, pace: Pace, request: Request) -> bool:
+        """Whether the day has images left for a request, by the pace that is held."""
+        left = rules.day_left(pace, self._limits, self._now())
         return left is None or request.images <= left
 
     def take(self, tx: Transaction, pace: Pace, weights: list[Weight]) -> Pace:

@@ -212,9 +212,9 @@ class Pool:
         take.tell_pacer(claims)
         for claim in claims:
             self._start(claim)
-        if take.is_too_large and not self._running:
-            self._halt(halting.day_used_up(self._clock()))
-        elif take.is_too_large:
+        if take.too_large and not self._running:
+            self._halt(halting.day_too_short(take.too_large, self._plan.limits.images_per_day, self._clock()))
+        elif take.too_large:
             # What is out may give images of the day back.
             await self._nap(_LOOK_S)
         return bool(claims) or take.has_to_wait
@@ -248,8 +248,9 @@ class Pool:
 
     def _observe(self, settled: Settled) -> None:
         self._scope.settled(settled)
-        if settled.ending.outcome is not Outcome.UNKNOWN:
-            self._pacer.give_back(settled.claim.request.images - settled.images)
+        if settled.cost.micros == 0:
+            # Nothing was billed, so nothing was made.
+            self._pacer.give_back(settled.claim.request.images)
         self.result.add(settled)
         self._observer.settled(settled)
         if settled.ending.outcome is Outcome.STORAGE_FAILED:

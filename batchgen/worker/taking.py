@@ -22,13 +22,13 @@ class Taking:
         self.pace: Pace | None = None
         self.news = 0
         self.has_to_wait = False
-        self.is_too_large = False
+        self.too_large = 0
 
     def __call__(self, tx: Transaction) -> list[Claim]:
-        self.has_to_wait = self.is_too_large = False
+        self.has_to_wait, self.too_large = False, 0
         if not self._pacer.is_limited:
             return self._jobs(tx, self._free)
-        pace, self.news = self._pacer.hold(tx)
+        self.pace, self.news = pace, _ = self._pacer.hold(tx)
         self.has_to_wait = self._pacer.must_wait(pace)
         claims = [] if self.has_to_wait else self._jobs(tx, 1)
         self.pace = self._pacer.take(tx, pace, [_weight(claim.request) for claim in claims]) if claims else pace
@@ -45,8 +45,10 @@ class Taking:
         return queue.claim(tx, wanted, lease, self._now, self._reserve, most=most, fits=self._fits)
 
     def _fits(self, request: Request) -> bool:
-        self.is_too_large = not self._pacer.fits(request)
-        return not self.is_too_large
+        if self.pace is None or self._pacer.fits(self.pace, request):
+            return True
+        self.too_large = request.images
+        return False
 
     def _reserve(self, request: Request) -> int | None:
         return pricing.worst_case_micros(request, self._now.date())
