@@ -128,3 +128,12 @@ def test_repair_of_a_sound_batch_does_nothing(program: Program) -> None:
         "adopted": [],
         "queued": 0,
     }
+
+
+def test_a_folder_that_is_not_there_is_no_reason_to_buy_everything_again(program: Program) -> None:
+    """A disk that is not mounted looks like a loss of all: nothing is queued."""
+    _made(program)
+    (program.folder / "images").rename(program.folder / "elsewhere")
+    refused = program.run("verify", "--repair", "--yes", code=2)
+    assert "is its disk mounted?" in refused.stderr
+    assert program.json("status", "sandbox-signs")["jobs"]["succeeded"] == 6

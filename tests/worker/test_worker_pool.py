@@ -838,3 +838,37 @@ def test_a_wait_of_days_does_not_outlast_its_run(bench):
     bench.sql("UPDATE jobs SET available_at = '2020-01-01 00:00:00.000000'")
     result, server = bench.work(batch)
     assert (result.succeeded, len(server.seen)) == (1, 1)
+
+
+def test_a_job_larger_than_any_day_says_so(bench):
+    """No other day would do: the line names both figures, and nothing is sent."""
+    batch = bench.submit(["bear,a bear,4"], columns="custom_id,prompt,n")
+    result, server = bench.work(batch, limits=Limits(images_per_day=3))
+    assert "asks for 4 images" in result.halted
+    assert "images_per_day is 3" in result.halted
+    assert server.seen == []
+
+
+def test_a_job_that_does_not_fit_into_the_rest_of_the_day_waits_for_the_next(bench):
+    """Two images are left and the next job wants three: tomorrow it fits."""
+    batch = bench.submit(["bear,a bear,3"], columns="custom_id,prompt,n")
+    result, server = bench.work(batch, limits=Limits(images_per_day=9), images_today=7)
+    assert "images_per_day are used up" in result.halted
+    assert server.seen == []
+
+
+def test_refusals_that_were_out_together_lengthen_the_wait_once(bench):
+    """Eight at once say no more than one: the run is not put to sleep for 2^8 times the first wait."""
+    batch = bench.submit(rows(8))
+    policy = replace(POLICY, backoff_base_s=0.05, backoff_cap_s=60.0)
+    result, server = bench.work(batch, *[error(429)] * 8, concurrency=8, policy=policy)
+    assert result.succeeded == 8
+    assert len(server.seen) == 16
+
+
+def test_an_absurd_limit_is_none(bench):
+    """What no account may do is not believed, and stops nobody."""
+    batch = bench.submit(rows(2))
+    words = "Rate limit reached on images per min (IPM): Limit 99999999999999999999999, Used 5, Requested 1."
+    result, _ = bench.work(batch, error(429, "rate_limit_exceeded", words))
+    assert result.succeeded == 2
