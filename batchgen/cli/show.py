@@ -24,6 +24,7 @@ def show_command(app: App, name: str, custom_id: str, *, as_json: bool) -> None:
         "state": job.state,
         "operation": job.operation,
         "model": job.model,
+        "priority": job.priority,
         "request": job.request,
         "metadata": job.metadata,
         "attempts": [_attempt(attempt) for attempt in attempts],

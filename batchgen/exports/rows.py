@@ -20,6 +20,7 @@ _AFTER = (
     "error_code",
     "error",
     "remark",
+    "priority",
 )
 COLUMNS = ("custom_id", "state", "files", *REQUEST_FIELDS, *_AFTER)
 
@@ -78,6 +79,7 @@ def _values(line: Line) -> dict[str, Any]:
         "error_code": line.error_code,
         "error": line.error_message,
         "remark": line.remark,
+        "priority": line.priority,
     }
 
 

@@ -33,6 +33,7 @@ class Line:
     error_code: str | None
     error_message: str | None
     remark: str | None
+    priority: int
 
 
 def lines(tx: Connection, batch: Batch) -> Iterator[Line]:
@@ -67,6 +68,7 @@ def lines(tx: Connection, batch: Batch) -> Iterator[Line]:
                 error_code=newest.error_code if newest and failed else None,
                 error_message=newest.error_message if newest and failed else None,
                 remark="; ".join(remarks.get(row.id, ())) or None,
+                priority=row.priority,
             )
         after = (part[-1].position, part[-1].id)
 
