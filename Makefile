@@ -14,7 +14,7 @@ demo: $(VENV)/.base
 	@echo "The images are in $(CURDIR)/images/sandbox-quickstart"
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n 2 $(TESTS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS)
 
 # 200 kills on SQLite and 50 on PostgreSQL, then the balance of images and money; KILLS=20, DATABASE=postgresql://... for others.
 torture: $(VENV)/.test
