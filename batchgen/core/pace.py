@@ -96,7 +96,8 @@ def begin(pace: Pace, limits: Limits, now: float, images_today: int = 0) -> Pace
     today = int(now // _DAY_S)
     used = max(images_today, pace.day_images if pace.day == today else 0)
     pace = replace(pace, watched_since=now, let_through=0, day=today, day_images=used)
-    is_in_use = now - pace.images_at < _MINUTE_S  # by another process, which knows more than nothing
+    # By another process, which knows more than nothing; that nothing slows is remembered like any other limit.
+    is_in_use = now - pace.images_at < (_DAY_S if pace.rate is None else _MINUTE_S)
     if is_in_use or (pace.learned_at and now - pace.learned_at < _DAY_S):
         return pace
     first = float(limits.images_per_minute) or FIRST_RATE

@@ -219,3 +219,10 @@ def test_the_pace_in_force_says_where_it_comes_from():
 def test_a_pause_of_days_is_a_clock_that_was_set_back():
     """Nobody waits in silence for a moment that another clock named."""
     assert rules.wait_s(replace(Pace(), paused_until=NOW + 2 * DAY), NOW) == 0
+
+
+def test_that_nothing_slows_is_remembered_too():
+    """A run without a refusal leaves the next one at full speed; after a day it is found out again."""
+    free = replace(rules.begin(Pace(), Limits(), NOW), rate=None, images_at=NOW)
+    assert rules.begin(free, Limits(), NOW + 3600).rate is None
+    assert rules.begin(free, Limits(), NOW + DAY + 1).rate == rules.FIRST_RATE
