@@ -115,8 +115,9 @@ class Project:
         return Limits(told.images_per_minute, told.requests_per_minute, told.tokens_per_minute, told.images_per_day)
 
     def account(self, *, simulated: bool) -> str:
-        """Whose limits hold: the provider's address stands for the account that is asked there."""
-        return "sandbox" if simulated else self.settings.provider.base_url.rstrip("/")
+        """Whose limits hold: the provider's address, and the name under which the key is kept, stand for the account."""
+        provider = self.settings.provider
+        return "sandbox" if simulated else f"{provider.base_url.rstrip('/')} {provider.api_key_env}".rstrip()
 
     @asynccontextmanager
     async def pool(self, plan: "Plan", observer: "Observer", *, simulated: bool) -> "AsyncIterator[Pool]":

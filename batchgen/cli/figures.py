@@ -155,21 +155,34 @@ def tokens_text(money: "Money") -> str:
     return f"{counted(money.sent, 'request')} sent; tokens: {tokens}"
 
 
-def pace_data(pace: "Pace", limits: "Limits") -> dict[str, Any]:
-    """How fast an account is asked; null: nothing slows."""
-    from batchgen.core.pace import images_rate, requests_rate, why
+def pace_data(pace: "Pace", limits: "Limits", now: float) -> dict[str, Any]:
+    """How fast an account is asked; null: nothing slows. `now` is seconds since 1970."""
+    from batchgen.core.pace import day_left, images_rate, pause_s, requests_rate, why
 
     rate = images_rate(pace, limits)
     return {
         "images_per_minute": None if rate is None else round(rate, 1),
         "requests_per_minute": requests_rate(pace, limits),
+        "tokens_per_minute": limits.tokens_per_minute or None,
+        "images_left_today": day_left(pace, limits, now),
+        "pause_s": round(pause_s(pace, now), 1),
         "why": why(pace, limits),
     }
 
 
-def pace_line(pace: "Pace", limits: "Limits") -> str:
+def pace_line(pace: "Pace", limits: "Limits", now: float) -> str:
     """The same for a person."""
-    told = pace_data(pace, limits)
-    rate = "not limited" if told["images_per_minute"] is None else f"{told['images_per_minute']:g} images a minute"
-    requests = f", {told['requests_per_minute']} requests a minute" if told["requests_per_minute"] else ""
-    return f"pace: {rate} ({told['why']}){requests}"
+    told = pace_data(pace, limits, now)
+    parts = [f"{told[name]:,.10g} {words}" for name, words in _SLOWING.items() if told[name] is not None] or ["not limited"]
+    parts[0] += f" ({told['why']})"
+    if told["pause_s"]:
+        parts.append(f"waiting {told['pause_s']:.0f} s")
+    return f"pace: {', '.join(parts)}"
+
+
+_SLOWING = {
+    "images_per_minute": "images a minute",
+    "requests_per_minute": "requests a minute",
+    "tokens_per_minute": "tokens a minute",
+    "images_left_today": "images left today",
+}

@@ -13,6 +13,7 @@ from batchgen.cli.console import data, data_json
 @pass_app
 def status_command(app: App, name: str | None, *, as_json: bool) -> None:
     """Counts, tokens and money of one batch or of all."""
+    from batchgen.project import utc_now
     from batchgen.store import batches, paces, reports
 
     with app.project() as project, project.database.read() as tx:
@@ -20,7 +21,8 @@ def status_command(app: App, name: str | None, *, as_json: bool) -> None:
         summaries = [reports.summary(tx, batch) for batch in found]
         simulated = all(batch.simulated for batch in found)
         pace = paces.find(tx, project.account(simulated=simulated)) if found else None
-    told = {"pace": None if pace is None else figures.pace_data(pace, project.limits)}
+    now = utc_now().timestamp()
+    told = {"pace": None if pace is None else figures.pace_data(pace, project.limits, now)}
     if as_json and name:
         data_json(figures.as_data(summaries[0]) | told)
     elif as_json:
@@ -31,6 +33,6 @@ def status_command(app: App, name: str | None, *, as_json: bool) -> None:
         if name:
             data(figures.tokens_text(summaries[0].money))
         if pace is not None:
-            data(figures.pace_line(pace, project.limits))
+            data(figures.pace_line(pace, project.limits, now))
     else:
         app.console.tell(f"no batches yet in {project.shown_database}: batchgen submit MANIFEST stores one")

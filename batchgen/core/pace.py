@@ -12,6 +12,7 @@ let through, and then grows little by little. A configured limit that is too hig
 from dataclasses import dataclass, replace
 
 _MINUTE_S = 60.0
+_HOUR_S = 3_600.0
 _DAY_S = 86_400.0
 
 # Images a minute: what an unknown account is asked first, and a rate that slows nobody.
@@ -91,6 +92,7 @@ class Pace:
 def begin(pace: Pace, limits: Limits, now: float, images_today: int = 0) -> Pace:
     """At the start of a run: what was learned is remembered for a day, and then found out again.
 
+    What the provider named and a person has since put higher is remembered for an hour: the account may have grown.
     `images_today` is how many the ledger knows of; runs that had no limit for the day did not count them here.
     """
     today = int(now // _DAY_S)
@@ -98,7 +100,8 @@ def begin(pace: Pace, limits: Limits, now: float, images_today: int = 0) -> Pace
     pace = replace(pace, watched_since=now, let_through=0, day=today, day_images=used)
     # By another process, which knows more than nothing; that nothing slows is remembered like any other limit.
     is_in_use = now - pace.images_at < (_DAY_S if pace.rate is None else _MINUTE_S)
-    if is_in_use or (pace.learned_at and now - pace.learned_at < _DAY_S):
+    remembered_s = _HOUR_S if 0 < pace.told_images < limits.images_per_minute else _DAY_S
+    if is_in_use or (pace.learned_at and now - pace.learned_at < remembered_s):
         return pace
     first = float(limits.images_per_minute) or FIRST_RATE
     return replace(pace, rate=first, told_images=0, told_requests=0, is_opening=not limits.images_per_minute, learned_at=0.0)
@@ -116,8 +119,10 @@ def requests_rate(pace: Pace, limits: Limits) -> int | None:
 
 
 def why(pace: Pace, limits: Limits) -> str:
-    """Where the images a minute in force come from, in words."""
-    rate = images_rate(pace, limits)
+    """Where the images a minute in force come from, in words; without such a limit, where the one of requests does."""
+    rate, requests = images_rate(pace, limits), requests_rate(pace, limits)
+    if rate is None and requests is not None:
+        return "named by the provider" if requests == pace.told_requests else "configured"
     if rate is None:
         return "no refusal has set a limit"
     if pace.rate is not None and rate == pace.rate and rate not in (pace.told_images, limits.images_per_minute):
@@ -136,8 +141,13 @@ def is_limited(pace: Pace, limits: Limits) -> bool:
 def wait_s(pace: Pace, now: float) -> float:
     """Seconds until the next start may happen."""
     places = (at for at in (pace.images_at, pace.requests_at, pace.tokens_at) if at - now < _FAR_S)
+    return max(pause_s(pace, now), *(at - now for at in places))
+
+
+def pause_s(pace: Pace, now: float) -> float:
+    """Seconds for which nobody starts; a pause of days is one of a clock that has been set back since."""
     pause = pace.paused_until - now
-    return max(0.0, pause if pause < _DAY_S else 0.0, *(at - now for at in places))
+    return pause if 0 < pause < _DAY_S else 0.0
 
 
 def gap_s(pace: Pace, limits: Limits, weight: Weight) -> float:

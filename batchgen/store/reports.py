@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, literal_column, or_, select
 
 from batchgen.core import identity
 from batchgen.core.job import FINAL, State
@@ -96,6 +96,10 @@ _MONEY: tuple[ColumnElement[Any], ...] = (
 )
 
 
+# Written out and no parameter: else the database cannot tell that the index of such jobs will do.
+_TRIED = jobs.c.attempt > literal_column("0")
+
+
 def summary(tx: Connection, batch: Batch) -> Summary:
     """Everything `status` says of a batch."""
     counted = tx.execute(select(jobs.c.state, func.count()).where(jobs.c.batch_id == batch.id).group_by(jobs.c.state))
@@ -103,14 +107,15 @@ def summary(tx: Connection, batch: Batch) -> Summary:
     images = (
         select(func.count())
         .select_from(artifacts.join(jobs, jobs.c.id == artifacts.c.job_id))
-        .where(jobs.c.batch_id == batch.id, artifacts.c.replaced_at.is_(None))
+        .where(jobs.c.batch_id == batch.id, _TRIED, artifacts.c.replaced_at.is_(None))
     )
     return Summary(batch, states, tx.execute(images).scalar_one(), money(tx, batch))
 
 
 def money(tx: Connection, batch: Batch) -> Money:
     """All attempts of a batch added up."""
-    query = select(*_MONEY).select_from(attempts.join(jobs, jobs.c.id == attempts.c.job_id)).where(jobs.c.batch_id == batch.id)
+    mine = (jobs.c.batch_id == batch.id, _TRIED)
+    query = select(*_MONEY).select_from(attempts.join(jobs, jobs.c.id == attempts.c.job_id)).where(*mine)
     return _money(tx.execute(query).one())
 
 

@@ -144,6 +144,7 @@ Index(
 )
 Index("ix_jobs_batch_state", jobs.c.batch_id, jobs.c.state, jobs.c.position)
 Index("ix_jobs_batch_position", jobs.c.batch_id, jobs.c.position)
+Index("ix_jobs_tried", jobs.c.batch_id, sqlite_where=text("attempt > 0"), postgresql_where=text("attempt > 0"))
 
 attempts = Table(
     "attempts",
@@ -195,7 +196,7 @@ Index("ix_artifacts_path", artifacts.c.path)
 paces = Table(
     "paces",
     metadata,
-    Column("account", String(500), primary_key=True),  # the provider's address, or the sandbox
+    Column("account", String(500), primary_key=True),  # the provider's address and the name of the key, or the sandbox
     *(Column(name, Float, nullable=False) for name in ("images_at", "requests_at", "tokens_at", "paused_until")),
     Column("rate", Float, nullable=True),  # images a minute; NULL: nothing slows
     Column("too_fast", Float, nullable=False),

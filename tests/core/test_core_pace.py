@@ -12,6 +12,7 @@ from batchgen.core.pace import NOTHING_TOLD, Limits, Pace, Told, Weight
 NOW = 1_790_000_000.0
 ONE = Weight(1, 500)
 DAY = 86_400
+HOUR = 3_600
 
 
 @dataclass
@@ -130,6 +131,15 @@ def test_what_was_learned_is_remembered_for_a_day():
     assert rules.images_rate(soon, Limits()) == 20
     assert rules.images_rate(later, Limits()) == rules.FIRST_RATE
     assert (later.told_images, later.is_opening) == (0, True)
+
+
+def test_a_named_limit_that_a_person_has_put_higher_is_remembered_for_an_hour():
+    """The account may have grown; a person who asks for less, or for nothing, is told the same for a day."""
+    learned = rules.refused(Pace(), Limits(), started_at=NOW, now=NOW, told=Told(images=20))
+    soon, later = (rules.begin(learned, Limits(50), NOW + seconds) for seconds in (HOUR - 1, HOUR + 1))
+    assert rules.images_rate(soon, Limits(50)) == 20
+    assert rules.images_rate(later, Limits(50)) == 50
+    assert rules.begin(learned, Limits(20), NOW + HOUR + 1).told_images == 20
 
 
 def test_a_second_worker_goes_on_where_the_first_is():

@@ -1,0 +1,96 @@
+"""A million rows are one table with many batches: whatever asks about a part of it finds that part by an index."""
+
+import re
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import event
+
+from batchgen.core.job import State
+from batchgen.core.outcome import Ending, Outcome
+from batchgen.core.pricing import Basis, Cost
+from batchgen.core.retry import Verdict
+from batchgen.store import closing, control, leases, listing, queue, reports, shelf
+from batchgen.store.closing import Closing, Finish
+from batchgen.store.leases import Lease
+from batchgen.store.queue import Filter
+
+# The index of what is running holds no more than that.
+_LARGE = re.compile(r"SCAN (jobs|attempts|artifacts)\b(?! USING INDEX ix_jobs_reclaim)")
+_END = Closing(Ending(Outcome.SUCCEEDED), Verdict(State.SUCCEEDED), Cost(40, Basis.COMPUTED))
+
+
+@contextmanager
+def plans(database):
+    """What SQLite says of how it finds the rows of every statement meanwhile."""
+    told = []
+
+    def ask(connection, _cursor, statement, parameters, _context, is_many):
+        if not statement.lstrip().startswith(("SELECT", "UPDATE", "DELETE")):
+            return
+        raw = connection.connection.driver_connection
+        steps = raw.execute(f"EXPLAIN QUERY PLAN {statement}", parameters[0] if is_many else parameters)
+        told.extend((step[3], statement) for step in steps)
+
+    event.listen(database.engine, "before_cursor_execute", ask)
+    try:
+        yield told
+    finally:
+        event.remove(database.engine, "before_cursor_execute", ask)
+
+
+# Whatever a run, a command or a takeover asks; the ledger has a job of each kind.
+_ASKED = {
+    "claim": lambda tx, batch, ledger: queue.claim(
+        tx, Filter([batch.id]), Lease("two", ledger.at(500)), ledger.at(400), lambda _: 1, most=5
+    ),
+    "claim without a blocked model": lambda tx, batch, ledger: queue.claim(
+        tx, Filter([batch.id], ["dall-e-3"]), Lease("two", ledger.at(500)), ledger.at(400), lambda _: 1
+    ),
+    "next due": lambda tx, batch, _: queue.next_due(tx, Filter([batch.id])),
+    "mark as sent": lambda tx, _, ledger: queue.mark_sent(tx, [(ledger.ids("running")[0], 1)], ledger.at(2)),
+    "finish": lambda tx, _, ledger: closing.finish(tx, [Finish(ledger.ids("running")[0], 1, _END)], ledger.at(3)),
+    "standing": lambda tx, _, ledger: closing.standing(tx, ledger.ids("done")[0], 1),
+    "renew": lambda tx, _, ledger: leases.renew(tx, Lease("one", ledger.at(900))),
+    "expired": lambda tx, _, ledger: leases.expired(tx, ledger.at(900)),
+    "held": lambda tx, *_: leases.held_by(tx, "one"),
+    "opened": lambda tx, _, ledger: leases.opened(tx, ledger.ids("running")[0], 1),
+    "summary": lambda tx, batch, _: reports.summary(tx, batch),
+    "unfinished": lambda tx, batch, _: reports.unfinished(tx, [batch.id]),
+    "pending for a model": lambda tx, batch, _: reports.pending_for(tx, [batch.id], ["gpt-image-2"]),
+    "failed": lambda tx, batch, _: reports.failed(tx, batch),
+    "failures": lambda tx, batch, _: reports.failures(tx, batch, 5),
+    "one job": lambda tx, batch, _: reports.job(tx, batch, "done"),
+    "images of a day": lambda tx, _, ledger: reports.images_since(tx, ledger.at(0), simulated=False),
+    "export": lambda tx, batch, _: list(listing.lines(tx, batch)),
+    "resume": lambda tx, batch, ledger: control.requeue(tx, batch, ledger.at(5), control.Also(rejected=True)),
+    "cancel": lambda tx, batch, ledger: control.cancel(tx, batch, [], ledger.at(5)),
+    "cancel one": lambda tx, batch, ledger: control.cancel(tx, batch, ["waiting"], ledger.at(5)),
+    "verify": lambda tx, batch, _: list(shelf.artifacts_of(tx, batch)),
+    "known paths": lambda tx, *_: shelf.known_paths(tx, ["shop/done.png"]),
+}
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("what", _ASKED)
+def test_it_is_found_by_index(ledger, what):
+    """No step of any plan walks a table that grows with the rows of other batches."""
+    ledger.submit(*(ledger.row(name) for name in ("done", "failed", "running", "waiting")))
+    ledger.succeed(ledger.claim())
+    ledger.fail(ledger.claim(at=2))
+    ledger.sent(ledger.claim(at=2))
+    batch = ledger.batch()
+    with plans(ledger.database) as told, ledger.database.write() as tx:
+        _ASKED[what](tx, batch, ledger)
+    assert told, "nothing was asked"
+    assert [step for step in told if _LARGE.match(step[0])] == []
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_what_came_of_a_batch_is_counted_without_those_that_only_wait(ledger):
+    """Nor are the jobs walked that were never tried, to add up what was spent on the others."""
+    ledger.submit(ledger.row("waiting"))
+    with plans(ledger.database) as told, ledger.database.read() as tx:
+        reports.money(tx, ledger.batch())
+    (found,) = [step for step, _ in told if "jobs" in step]
+    assert "ix_jobs_tried" in found
