@@ -125,6 +125,7 @@ _MARK = (
     update(attempts)
     .where(
         tuple_(attempts.c.job_id, attempts.c.number).in_(bindparam("sent", expanding=True)),
+        attempts.c.outcome.is_(None),
         exists().where(jobs.c.id == attempts.c.job_id, IS_RUNNING, jobs.c.attempt == attempts.c.number),
     )
     .values(sent_at=bindparam("now"))
