@@ -90,15 +90,7 @@ def _wrapped(function: Callable[..., Any], point: Point, passes: _Passes) -> Cal
             passes.count()
         return result
 
-    async def each(*given: Any, **named: Any) -> Any:
-        ends = begins(given)
-        async for part in function(*given, **named):
-            yield part
-        if ends:
-            passes.count()
-
-    is_waited_for, is_stream = inspect.iscoroutinefunction(function), inspect.isasyncgenfunction(function)
-    return functools.wraps(function)(wait if is_waited_for else each if is_stream else call)
+    return functools.wraps(function)(wait if inspect.iscoroutinefunction(function) else call)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,11 +170,12 @@ WORKING = {
     "claimed, nothing begun": Point(Scope, "claimed"),
     "claimed, not sent": Point(queue, "mark_sent"),
     "marked as sent, no byte gone": Point(Attempt, "_mark_sent", after=True),
-    "sent, not answered": Point(http._Sending, "parts", after=True),
+    "sent, not answered": Point(http._Body, "write_with_length", after=True),
     "answered, nothing on disk": Point(Desk, "write"),
     "half of the record on disk": Torn(),
     "the record on disk, no image": Point(Journal, "append", after=True),
-    "one of two images on disk": Point(files, "write_durably", where=_is_second_part),
+    "one of two images on disk": Point(files, "_written", where=_is_second_part),
+    "all images on disk, none of them safe": Point(files, "_synced"),
     "written, not placed": Point(Desk, "place"),
     "one of two images placed": Point(Path, "replace", where=_is_second_part),
     "all placed, nothing of it safe": Point(FolderSyncs, "_sync", where=_has_new_images),

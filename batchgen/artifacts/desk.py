@@ -10,6 +10,7 @@ import errno
 import hashlib
 import shutil
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock
@@ -67,15 +68,29 @@ class Desk:
         """Where an image can go to make room for the one that an attempt brings."""
         return files.previous_path(self._root, path, attempt)
 
-    def write(self, record: Record, images: Sequence[bytes]) -> None:
-        """Write an answer down; durable when `hold` or `place` has returned. Raises OSError: then nothing of it counts."""
+    def write(self, answers: Sequence[tuple[Record, Sequence[bytes]]]) -> list[OSError | None]:
+        """Write answers down, each a record and its images; durable when `hold` or `place` has returned.
+
+        Which could not be written is returned: nothing of those counts.
+        """
         try:
-            self._journal.append(record)
-            for image, data in zip(record.images, images, strict=True):
-                files.write_durably(self._part_path(record, image), data)
-        except OSError:
-            self.discard(record)
-            raise
+            self._journal.append([record for record, _ in answers])
+        except OSError as error:
+            return [error] * len(answers)
+        parts = [
+            (number, self._part_path(record, image), data)
+            for number, (record, images) in enumerate(answers)
+            for image, data in zip(record.images, images, strict=True)
+        ]
+        failures: list[OSError | None] = [None] * len(answers)
+        for (number, *_), failure in zip(parts, files.write_durably([(path, data) for _, path, data in parts]), strict=True):
+            failures[number] = failures[number] or failure
+        for (record, _), failure in zip(answers, failures, strict=True):
+            if failure is not None:
+                # A disk that cannot even delete any more must not keep the others from their places.
+                with suppress(OSError):
+                    self.discard(record)
+        return failures
 
     def hold(self) -> None:
         """Return when every answer that was written is durable. Raises OSError."""
@@ -92,26 +107,27 @@ class Desk:
             old.unlink(missing_ok=True)
         return path
 
-    def place(self, record: Record) -> None:
-        """Rename the parts to where they belong, durably. May be repeated after a crash at any point of it."""
-        arriving = [image for image in record.images if files.is_there(self._part_path(record, image))]
-        folders = {(self._root / image.path).parent for image in record.images}
-        for folder in folders:
-            files.refuse_link(folder)
-            self._make_folder(folder)
-        # After a crash in here the old path may hold a new image already; then its part is gone and nothing is moved again.
-        if len(arriving) == len(record.images):
-            for old, new in record.moved:
-                folders.add(self._make_room(old, new))
-        for image in arriving:
-            # A file that the ledger does not know is not ours to overwrite.
-            if files.is_there(self._root / image.path):
-                folders.add(self._make_room(image.path, self.previous_path(image.path, record.attempt)))
-            self._part_path(record, image).replace(self._root / image.path)
-        for folder in folders:
-            # Where the image that was to make room had been deleted, nothing was made for it.
-            if folder.is_dir():
+    def place(self, records: Sequence[Record]) -> list[OSError | None]:
+        """Rename the parts to where they belong, durably; which could not be is returned.
+
+        May be repeated after a crash at any point of it.
+        """
+        failures: list[OSError | None] = [None] * len(records)
+        touched: dict[Path, list[int]] = {}
+        ready: set[Path] = set()
+        for number, record in enumerate(records):
+            try:
+                for folder in self._rename(record, ready):
+                    touched.setdefault(folder, []).append(number)
+            except OSError as error:
+                failures[number] = error
+        for folder, numbers in touched.items():
+            try:
                 self._syncs.wait(folder)
+            except OSError as error:
+                for number in numbers:
+                    failures[number] = failures[number] or error
+        return failures
 
     def is_whole(self, record: Record) -> bool:
         """Whether every image of a record is on disk, as a part or in its place already."""
@@ -119,9 +135,9 @@ class Desk:
 
     def discard(self, record: Record) -> None:
         """Forget an answer that nobody wants."""
+        self._journal.settle(record)
         for image in record.images:
             self._part_path(record, image).unlink(missing_ok=True)
-        self._journal.settle(record)
 
     def settle(self, record: Record) -> None:
         """Forget an answer that is in its place and in the ledger."""
@@ -140,6 +156,35 @@ class Desk:
         self._lock.release()
         if empty:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _rename(self, record: Record, ready: set[Path]) -> set[Path]:
+        """Returns the folders to sync; `ready` are those that need not be looked at again."""
+        places = [(self._part_path(record, image), self._root / image.path) for image in record.images]
+        folders = {target.parent for _, target in places}
+        for folder in folders - ready:
+            files.refuse_link(folder)
+            self._make_folder(folder)
+            ready.add(folder)
+        if record.moved or any(files.is_there(target) for _, target in places):
+            folders |= self._make_way(record)
+            places = [place for place in places if files.is_there(place[0])]
+        for part, target in places:
+            part.replace(target)
+        # Where the image that was to make room had been deleted, nothing was made for it.
+        return {folder for folder in folders if folder in ready or folder.is_dir()}
+
+    def _make_way(self, record: Record) -> set[Path]:
+        """Move away what is where the images go. Returns the folders to sync."""
+        arriving = [image for image in record.images if files.is_there(self._part_path(record, image))]
+        folders = set()
+        # After a crash in here the old path may hold a new image already; then its part is gone and nothing is moved again.
+        if len(arriving) == len(record.images):
+            folders |= {self._make_room(old, new) for old, new in record.moved}
+        for image in arriving:
+            # A file that the ledger does not know is not ours to overwrite.
+            if files.is_there(self._root / image.path):
+                folders.add(self._make_room(image.path, self.previous_path(image.path, record.attempt)))
+        return folders
 
     def _make_room(self, old: str, new: str) -> Path:
         """Returns the folder to sync."""

@@ -6,6 +6,9 @@ like to give away again what has just been deleted.
 
 import os
 import threading
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -32,26 +35,28 @@ class Journal:
         self._folder = folder
         self._lock = threading.Lock()
         self._open: dict[Path, set[Key]] = {}  # what is not settled yet, by file
+        self._settled: deque[Key] = deque()  # and what has been since that was looked at; no lock is needed for it
         self._handle: int | None = None
         self._written = 0
         self._failure: OSError | None = None
 
-    def append(self, record: Record) -> None:
-        """Write a record down; it is durable when `sync` has returned. Raises OSError."""
-        line = msgspec.json.encode(record) + b"\n"
+    def append(self, records: Sequence[Record]) -> None:
+        """Write records down; they are durable when `sync` has returned. Raises OSError: then none of them counts."""
+        lines = b"".join(msgspec.json.encode(record) + b"\n" for record in records)
         with self._lock:
+            self._sweep()
             if self._handle is None or self._written >= _MOST_RECORDS:
                 self._begin()
             assert self._handle is not None
             try:
-                files.write_all(self._handle, line)
+                files.write_all(self._handle, lines)
             except OSError:
                 # What may stand there of it would spoil the next line, which goes to a new file. This one stays open until
                 # then: others may still wait for what they wrote into it.
                 self._written = _MOST_RECORDS
                 raise
-            self._open[self._newest()].add(_key(record))
-            self._written += 1
+            self._open[self._newest()].update(_key(record) for record in records)
+            self._written += len(records)
 
     def sync(self) -> None:
         """Make all records durable. Raises OSError."""
@@ -70,16 +75,13 @@ class Journal:
             raise self._failure
 
     def settle(self, record: Record) -> None:
-        """Forget a record; a file without any that counts goes."""
-        with self._lock:
-            for path, keys in list(self._open.items()):
-                keys.discard(_key(record))
-                if not keys and path != self._newest():
-                    del self._open[path]
-                    path.unlink(missing_ok=True)
+        """Forget a record. It takes no time: the file goes later, with the last that counts in it."""
+        self._settled.append(_key(record))
 
     def records(self) -> list[Record]:
         """What was written and not settled, oldest attempt first."""
+        with self._lock:
+            self._sweep()
         found: dict[Key, Record] = {}
         for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
             here = dict(_decoded(line) for line in path.read_bytes().splitlines())
@@ -90,10 +92,25 @@ class Journal:
     def close(self) -> bool:
         """Write no more; returns whether nothing is left."""
         with self._lock:
+            self._sweep()
             if self._handle is not None:
                 os.close(self._handle)
                 self._handle = None
         return not any(self._open.values())
+
+    def _sweep(self) -> None:
+        """Strike out what is settled; a file without any record that counts goes, if it is not the newest."""
+        if not self._settled:
+            return
+        while self._settled:
+            key = self._settled.popleft()
+            for keys in self._open.values():
+                keys.discard(key)
+        for path in [path for path, keys in self._open.items() if not keys and path != self._newest()]:
+            # One that cannot go now goes another time: no answer that is to be written shall suffer from it.
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+                del self._open[path]
 
     def _is_open(self, key: Key) -> bool:
         return any(key in keys for keys in self._open.values())

@@ -1,6 +1,7 @@
 """`batchgen run` and `batchgen resume`."""
 
 import asyncio
+import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _FAILED = 1
+_GARBAGE = 20_000
 _SIGNALLED = 128
 
 
@@ -150,6 +152,10 @@ def _work(console: Console, project: "Project", scope: _Scope, given: dict[str, 
     if not waiting:
         console.tell("nothing to do")
     total = min(waiting, limit) if limit else waiting
+    # What the program is made of stays for good, and its work leaves little that only the collector finds: not to look
+    # through all of it again and again saves a tenth of the time.
+    gc.freeze()
+    gc.set_threshold(_GARBAGE)
 
     async def work() -> "tuple[Result, int | None]":
         with progress.watch(console, total) as watcher:

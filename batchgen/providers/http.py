@@ -4,11 +4,12 @@ import asyncio
 import gzip
 import io
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from ssl import SSLError
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
 
 _CONNECT_TIMEOUT_S = 30.0
 # A connection that a server has closed in the meantime would turn the next request into one whose fate is unknown.
@@ -62,11 +63,10 @@ class Http:
         `on_sent` is awaited when the connection stands and before the first byte of the body goes.
         """
         assert self._session is not None, "post before open"
-        sending = _Sending(body, on_sent)
-        fixed = {"Content-Type": "application/json", "Content-Length": str(len(body)), "Accept-Encoding": "identity"}
+        sending = _Body(body, on_sent)
         try:
             async with self._session.post(
-                url, data=sending.parts(), headers={**headers, **fixed}, allow_redirects=False
+                url, data=sending, headers={**headers, "Accept-Encoding": "identity"}, allow_redirects=False
             ) as reply:
                 content = await _unpacked(await _read(reply, most_bytes), reply, most_bytes)
                 return HttpReply(reply.status, {name.lower(): value for name, value in reply.headers.items()}, content)
@@ -81,16 +81,17 @@ class _TooLong(aiohttp.ClientError):
     """The reply goes on beyond what was asked for."""
 
 
-class _Sending:
-    """A body that says when it begins to go."""
+class _Body(aiohttp.BytesPayload):
+    """A JSON body that says when it begins to go."""
 
     def __init__(self, body: bytes, on_sent: Callable[[], Awaitable[None]]) -> None:
-        self._body = body
+        super().__init__(body, content_type="application/json")
         self._on_sent = on_sent
         self.begun = False
         self.failure: BaseException | None = None
 
-    async def parts(self) -> AsyncIterator[bytes]:
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        """Called by the HTTP client when the connection stands."""
         try:
             await self._on_sent()
         except BaseException as error:
@@ -98,7 +99,7 @@ class _Sending:
             self.failure = error
             raise
         self.begun = True
-        yield self._body
+        await super().write_with_length(writer, content_length)
 
 
 async def _read(reply: aiohttp.ClientResponse, most_bytes: int) -> bytes:

@@ -45,6 +45,7 @@ class Claim:
     request: Request
     failures: int
     unknowns: int
+    reserved_micros: int | None = None  # the most it can cost; None: the model has no price
     have: tuple[int, ...] = ()  # ordinals of images of this very request that came with earlier attempts
     replaces: tuple[str, ...] = ()  # paths of images that an earlier request of this job left
 
@@ -78,14 +79,11 @@ def claim(
         rows += tx.execute(due, {"batch": batch_id, "now": now, "most": most - len(rows), **chosen}).all()
         if len(rows) >= most:
             break
-    claims = list(takewhile(lambda claimed: fits(claimed.request), (_claim(tx, row) for row in rows)))
+    claims = list(takewhile(lambda claimed: fits(claimed.request), (_claim(tx, row, reserve) for row in rows)))
     if not claims:
         return []
     tx.execute(_TAKE, {"ids": [claimed.job_id for claimed in claims], "owner": lease.owner, "until": lease.expires_at})
-    opened = [
-        _opening(claimed, row.fingerprint, lease, now, reserve(claimed.request))
-        for claimed, row in zip(claims, rows, strict=False)
-    ]
+    opened = [_opening(claimed, row.fingerprint, lease, now) for claimed, row in zip(claims, rows, strict=False)]
     tx.execute(_OPEN, opened)
     return claims
 
@@ -171,7 +169,7 @@ def _earliest(blocked: bool, only: bool) -> Select[Any]:
     return select(func.min(jobs.c.available_at)).where(*_claimable(blocked=blocked, only=only))
 
 
-def _claim(tx: Connection, row: Row[Any]) -> Claim:
+def _claim(tx: Connection, row: Row[Any], reserve: Callable[[Request], int | None]) -> Claim:
     """`row` is the job as it was before it was taken."""
     request = request_of(row)
     have, replaces = _earlier_images(tx, row) if row.attempt else ((), ())
@@ -179,7 +177,8 @@ def _claim(tx: Connection, row: Row[Any]) -> Claim:
         # The request was changed and changed back: what it made then is as old as the rest.
         have, replaces = (), _paths(tx, row.id)
     request = request.asking_for(request.images - len(have))
-    return Claim(row.id, row.attempt + 1, row.folder, row.custom_id, request, row.failures, row.unknowns, have, replaces)
+    fared = (row.failures, row.unknowns)
+    return Claim(row.id, row.attempt + 1, row.folder, row.custom_id, request, *fared, reserve(request), have, replaces)
 
 
 def _earlier_images(tx: Connection, row: Row[Any]) -> tuple[tuple[int, ...], tuple[str, ...]]:
@@ -199,7 +198,7 @@ def _paths(tx: Connection, job_id: int) -> tuple[str, ...]:
     return tuple(tx.execute(query).scalars())
 
 
-def _opening(claimed: Claim, fingerprint: str, lease: Lease, now: datetime, reserved: int | None) -> dict[str, Any]:
+def _opening(claimed: Claim, fingerprint: str, lease: Lease, now: datetime) -> dict[str, Any]:
     return {
         "job_id": claimed.job_id,
         "number": claimed.attempt,
@@ -208,5 +207,5 @@ def _opening(claimed: Claim, fingerprint: str, lease: Lease, now: datetime, rese
         "worker": lease.owner,
         "lane": "sync",
         "started_at": now,
-        "reserved_micros": reserved,
+        "reserved_micros": claimed.reserved_micros,
     }

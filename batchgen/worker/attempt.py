@@ -7,7 +7,6 @@ from datetime import datetime
 from functools import partial
 
 from batchgen.artifacts.desk import Desk
-from batchgen.core import pricing
 from batchgen.core.outcome import Ending, Outcome
 from batchgen.errors import DatabaseError
 from batchgen.providers.base import Provider
@@ -16,7 +15,8 @@ from batchgen.store import queue
 from batchgen.store.engine import Transaction
 from batchgen.store.queue import Claim
 from batchgen.worker.events import Settled
-from batchgen.worker.keeping import Kept, keep
+from batchgen.worker.intake import Intake
+from batchgen.worker.keeping import Arrival, Kept
 from batchgen.worker.lease import Leases, seconds
 from batchgen.worker.settle import Settler
 
@@ -28,6 +28,7 @@ class Tools:
     provider: Provider
     settler: Settler
     desk: Desk
+    intake: Intake
     leases: Leases
     heard: Callable[[Claim, Ending, float], None]  # the last is how many seconds ago it began
 
@@ -63,7 +64,7 @@ class Attempt:
             # A mistake of the program itself must not leave the job running, nor hide what may have been billed.
             await self._settle(Kept(self._unanswered("program_error", repr(error))))
             raise
-        kept = Kept(reply) if isinstance(reply, Ending) else await asyncio.to_thread(self._take_in, reply)
+        kept = Kept(reply) if isinstance(reply, Ending) else await self._tools.intake.keep(self._arrival(reply))
         self._tools.heard(self.claim, kept.ending, seconds() - self._claimed_at)
         return await self._settle(kept)
 
@@ -76,13 +77,9 @@ class Attempt:
     async def _settle(self, kept: Kept) -> Settled:
         return await self._tools.settler.settle(self.claim, kept, self._tools.desk)
 
-    def _take_in(self, reply: HttpReply) -> Kept:
-        """Decode, inspect and store: what takes time, in one go and off the event loop."""
-        now = self._tools.settler.clock()
-        answer = self._tools.provider.read(reply, self.claim.request, now)
-        likely = pricing.likely_micros(self.claim.request, now.date())
-        is_ours = partial(self._tools.leases.cover, self._claimed_at)
-        return keep(self.claim, answer, self._tools.desk, likely, is_ours)
+    def _arrival(self, reply: HttpReply) -> Arrival:
+        read = partial(self._tools.provider.read, reply, self.claim.request, self._tools.settler.clock())
+        return Arrival(self.claim, len(reply.body), read, partial(self._tools.leases.cover, self._claimed_at))
 
     async def _mark_sent(self) -> None:
         now = self._tools.settler.clock()

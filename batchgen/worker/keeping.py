@@ -1,16 +1,18 @@
-"""An answer reaches the disk, images and the record of what settles its attempt, before the ledger hears of it. In threads.
+"""Answers reach the disk, images and the records of what settles their attempts, before the ledger hears of them. In threads.
 
 Where files cannot be placed, the job keeps its lease and the desk its record, so that nobody buys the image again meanwhile.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import msgspec
 
 from batchgen.artifacts.answers import Record, Room, to_artifacts
 from batchgen.artifacts.desk import Desk
 from batchgen.artifacts.image import NotAnImage, Picture, inspect
+from batchgen.core import pricing
 from batchgen.core.artifact import Artifact, other_sizes
 from batchgen.core.outcome import Ending, Outcome
 from batchgen.core.usage import Usage
@@ -19,31 +21,97 @@ from batchgen.store.queue import Claim
 
 
 @dataclass(frozen=True, slots=True)
+class Arrival:
+    """An answer of so many bytes; `read` understands it, `is_ours` tells whether nobody can have taken its job away."""
+
+    claim: Claim
+    size: int
+    read: Callable[[], Answer]
+    is_ours: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
-    """How an attempt ended, and the record of what is on disk of it; its images may be in their places already."""
+    """How an attempt ended, and the record of what is on disk of it; its images may be in their places already.
+
+    `likely_micros` is what it should cost, where the answer did not say.
+    """
 
     ending: Ending
     record: Record | None = None
     is_placed: bool = False
+    likely_micros: int | None = None
 
 
-def keep(claim: Claim, answer: Answer, desk: Desk, likely_micros: int | None, is_ours: Callable[[], bool]) -> Kept:
-    """Make the images of an answer durable, and place them if nobody can have taken the job away (`is_ours`, asked last).
+_NOTHING = Kept(Ending(Outcome.UNKNOWN))
 
-    Raises OSError where what is durable cannot be placed.
+
+@dataclass(slots=True)
+class _Draft:
+    """An answer on its way: what is known of it so far, and the images that are to be written."""
+
+    arrival: Arrival
+    kept: Kept
+    images: Sequence[bytes]
+    failure: Exception | None = None
+
+    @property
+    def record(self) -> Record:
+        assert self.kept.record is not None, "only what has images is written"
+        return self.kept.record
+
+
+def keep(arrivals: Sequence[Arrival], desk: Desk, now: datetime) -> list[Kept | Exception]:
+    """Make the images of answers durable, and place those whose jobs nobody can have taken away.
+
+    What went wrong with one of them stands in its place: OSError where what is durable cannot be placed.
     """
-    ending, record = _written(claim, answer, desk, likely_micros)
-    if record is None:
-        return Kept(ending)
-    if is_ours():
-        desk.place(record)
-        return Kept(ending, record, is_placed=True)
-    desk.hold()
-    return Kept(ending, record)
+    drafts = [_drafted(arrival, desk, now) for arrival in arrivals]
+    written = _write([draft for draft in drafts if draft.images], desk)
+    ours: list[_Draft] = []
+    others: list[_Draft] = []
+    for draft in written:
+        (ours if draft.arrival.is_ours() else others).append(draft)
+    if ours:
+        _place(ours, desk)
+    if others:
+        _hold(others, desk)
+    return [draft.failure or draft.kept for draft in drafts]
 
 
-def _written(claim: Claim, answer: Answer, desk: Desk, likely_micros: int | None) -> tuple[Ending, Record | None]:
-    """Write the images of an answer; without usable ones there is no record."""
+def _drafted(arrival: Arrival, desk: Desk, now: datetime) -> _Draft:
+    try:
+        return _Draft(arrival, *_read(arrival, desk, now))
+    except Exception as error:
+        # A mistake with one answer must not touch those that happen to be beside it.
+        return _Draft(arrival, _NOTHING, (), error)
+
+
+def _write(drafts: Sequence[_Draft], desk: Desk) -> list[_Draft]:
+    """Returns those that are on disk."""
+    failures = desk.write([(draft.record, draft.images) for draft in drafts]) if drafts else []
+    for draft, failure in zip(drafts, failures, strict=True):
+        if failure is not None:
+            draft.kept = replace(draft.kept, ending=_storage_failed(draft.kept.ending, failure), record=None)
+    return [draft for draft in drafts if draft.kept.record is not None]
+
+
+def _place(drafts: Sequence[_Draft], desk: Desk) -> None:
+    for draft, failure in zip(drafts, desk.place([draft.record for draft in drafts]), strict=True):
+        draft.kept, draft.failure = replace(draft.kept, is_placed=True), failure
+
+
+def _hold(drafts: Sequence[_Draft], desk: Desk) -> None:
+    try:
+        desk.hold()
+    except OSError as error:
+        for draft in drafts:
+            draft.failure = error
+
+
+def _read(arrival: Arrival, desk: Desk, now: datetime) -> tuple[Kept, Sequence[bytes]]:
+    """An answer as it is to be written, and its usable images."""
+    claim, answer = arrival.claim, arrival.read()
     ending, unread = answer.ending, answer.unread
     pictures: list[Picture] = []
     usable: list[bytes] = []
@@ -59,17 +127,15 @@ def _written(claim: Claim, answer: Answer, desk: Desk, likely_micros: int | None
         ending = replace(ending, outcome=Outcome.INVALID_REPLY, error_code="not_an_image", error_message=str(broken))
     if unread is not None and ending.outcome is Outcome.INVALID_REPLY:
         ending = _with_unread(claim, ending, unread, desk)
+    likely = pricing.likely_micros(claim.request, now.date()) if ending.usage.output_tokens is None else None
     if not pictures:
-        return ending, None
+        return Kept(ending, likely_micros=likely), ()
     images = to_artifacts(Room(claim.folder, claim.custom_id, claim.have), pictures)
-    ending = replace(ending, remark=other_sizes(str(claim.request.parameters.get("size", "auto")), images))
+    remark = other_sizes(str(claim.request.parameters.get("size", "auto")), images)
+    if remark is not None:
+        ending = replace(ending, remark=remark)
     moved = [(path, desk.previous_path(path, claim.attempt)) for path in claim.replaces]
-    record = _record(claim, ending, images, moved, likely_micros)
-    try:
-        desk.write(record, usable)
-    except OSError as error:
-        return _storage_failed(ending, error), None
-    return ending, record
+    return Kept(ending, _record(claim, ending, images, moved, likely), likely_micros=likely), usable
 
 
 def _with_unread(claim: Claim, ending: Ending, unread: bytes, desk: Desk) -> Ending:

@@ -8,11 +8,11 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from batchgen.errors import DatabaseError
 from batchgen.store.engine import Database, Transaction
+from batchgen.worker.together import Together
 
 _Result = TypeVar("_Result")
 _Item = TypeVar("_Item")
@@ -21,14 +21,8 @@ _AGAIN_S = 0.5
 # More calls in one transaction make it no faster, and the last of them wait longer.
 _MOST_TOGETHER = 100
 
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """One item of a change, and who waits for what becomes of it."""
-
-    change: Callable[[Transaction, Sequence[Any]], Sequence[Any]]
-    item: Any
-    done: "asyncio.Future[Any]"
+# A change, and one item for it.
+_Call = tuple[Callable[[Transaction, Sequence[Any]], Sequence[Any]], Any]
 
 
 class Ledger:
@@ -42,18 +36,13 @@ class Ledger:
         self._patience_s = patience_s
         self._tell = tell
         self._away_since: float | None = None
-        self._waiting: list[_Call] = []
-        self._writing: asyncio.Task[None] | None = None
+        self._writing: Together[_Call, Any] = Together(self._write_together, most=_MOST_TOGETHER)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
 
     async def join(self, change: Callable[[Transaction, Sequence[_Item]], Sequence[_Result]], item: _Item) -> _Result:
         """Run a change that takes any number of items and answers each: whoever waits with the same change shares the call,
         and whoever waits at all the transaction. Alone, nobody waits for company."""
-        call = _Call(change, item, asyncio.get_running_loop().create_future())
-        self._waiting.append(call)
-        if self._writing is None:
-            self._writing = asyncio.create_task(self._write_waiting())
-        result: _Result = await call.done
+        result: _Result = await self._writing.join((change, item))
         return result
 
     async def write(self, change: Callable[[Transaction], _Result]) -> _Result:
@@ -77,37 +66,25 @@ class Ledger:
         """Wait for what is under way."""
         self._thread.shutdown()
 
-    async def _write_waiting(self) -> None:
+    async def _write_together(self, calls: Sequence[_Call]) -> Sequence[Any]:
         try:
-            while self._waiting:
-                together, self._waiting = self._waiting[:_MOST_TOGETHER], self._waiting[_MOST_TOGETHER:]
-                await self._write_together(together)
-        finally:
-            self._writing = None
-
-    async def _write_together(self, calls: Sequence[_Call]) -> None:
-        try:
-            results = await self._patiently(lambda: self._transact(calls))
+            return await self._patiently(lambda: self._transact(calls))
+        except DatabaseError:
+            raise
         except Exception as error:
-            if len(calls) > 1 and not isinstance(error, DatabaseError):
-                # One of them cannot be done; the others shall not suffer from having waited beside it.
-                for call in calls:
-                    await self._write_together([call])
-                return
-            for call in calls:
-                _settle(call, error=error)
-        else:
-            for call, result in zip(calls, results, strict=True):
-                _settle(call, result=result)
+            if len(calls) == 1:
+                return [error]
+            # One of them cannot be done; the others shall not suffer from having waited beside it.
+            return [result for call in calls for result in await self._write_together([call])]
 
     def _transact(self, calls: Sequence[_Call]) -> list[Any]:
         shared: dict[Any, list[int]] = {}
-        for place, call in enumerate(calls):
-            shared.setdefault(call.change, []).append(place)
+        for place, (change, _) in enumerate(calls):
+            shared.setdefault(change, []).append(place)
         results: list[Any] = [None] * len(calls)
         with self._database.write() as tx:
             for change, places in shared.items():
-                answers = change(tx, [calls[place].item for place in places])
+                answers = change(tx, [calls[place][1] for place in places])
                 for place, answer in zip(places, answers, strict=True):
                     results[place] = answer
         return results
@@ -140,12 +117,3 @@ class Ledger:
 
 def _each(tx: Transaction, changes: Sequence[Callable[[Transaction], Any]]) -> list[Any]:
     return [change(tx) for change in changes]
-
-
-def _settle(call: _Call, *, result: Any = None, error: Exception | None = None) -> None:
-    if call.done.done():
-        return  # whoever asked was told to stop waiting
-    if error is None:
-        call.done.set_result(result)
-    else:
-        call.done.set_exception(error)

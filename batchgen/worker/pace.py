@@ -92,7 +92,8 @@ class Pacer:
         pace, news = paces.hold(tx, self._account), len(self._news)
         for change in self._news[:news]:
             pace = change(pace)
-        paces.save(tx, self._account, pace)
+        if news:
+            paces.save(tx, self._account, pace)
         return pace, news
 
     def fits(self, pace: Pace, request: Request) -> bool:

@@ -5,7 +5,6 @@ It never holds a job that it cannot start. Halting stops the claiming; what is i
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +21,7 @@ from batchgen.worker import halting
 from batchgen.worker.attempt import Attempt, Tools
 from batchgen.worker.events import Observer, Settled
 from batchgen.worker.hearing import Hearing
+from batchgen.worker.intake import Intake
 from batchgen.worker.lease import Leases, worker_name
 from batchgen.worker.ledger import Ledger
 from batchgen.worker.pace import Pacer
@@ -34,7 +34,6 @@ from batchgen.worker.taking import Taking
 # How often a worker with nothing to do looks at what others are doing.
 _LOOK_S = 1.0
 _AGAIN_S = 0.02
-_THREADS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +88,8 @@ class Pool:
 
     async def run(self) -> Result:
         """Work until every job in scope is final, or the run halts. Raises Halted where it cannot even begin."""
-        # The disk answers late and many at once: more threads than cores.
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, thread_name_prefix="disk"))
         desk = await self._open_desk()
+        intake = Intake(desk, self._clock)
         is_clear = False
         try:
             await self._reclaim()
@@ -99,7 +97,7 @@ class Pool:
             await self._pacer.open(self._ledger, self._plan.images_today)
             renewing = asyncio.create_task(self._leases.keep_renewing(self._observer.alarm))
             try:
-                self._tools = Tools(self._provider, self._settler, desk, self._leases, self._hear)
+                self._tools = Tools(self._provider, self._settler, desk, intake, self._leases, self._hear)
                 await self._dispatch()
             finally:
                 while self._running:
@@ -112,6 +110,7 @@ class Pool:
         except (DatabaseError, OSError) as error:
             raise _halted(error) from error
         finally:
+            await asyncio.to_thread(intake.close)
             await asyncio.to_thread(desk.close, unsettled=not is_clear)
         if self._error is not None:
             raise self._error

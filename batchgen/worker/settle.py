@@ -46,8 +46,7 @@ class Settler:
 
     async def settle(self, claim: Claim, kept: Kept, desk: Desk) -> Settled:
         """Close an attempt that this worker made, and whose answer is safe on disk."""
-        today = self.clock().date()
-        micros = (pricing.worst_case_micros(claim.request, today), pricing.likely_micros(claim.request, today))
+        micros = (claim.reserved_micros, kept.likely_micros)
         attempt = _Open(claim.job_id, claim.attempt, claim.request.model, claim.failures, claim.unknowns, *micros)
         if kept.record is None or kept.is_placed:
             closed = await self._close(attempt, kept.ending, kept.record)
@@ -98,7 +97,9 @@ class Settler:
             standing = closing.standing(tx, attempt.job_id, attempt.attempt)
             is_wanted = standing in (Standing.HELD, Standing.FREE)
             if is_wanted:
-                desk.place(record)
+                (failure,) = desk.place([record])
+                if failure is not None:
+                    raise failure
             chosen = end if is_wanted else replace(end, artifacts=(), moved=())
             return standing, closing.finish(tx, [Finish(attempt.job_id, attempt.attempt, chosen)], self.clock())[0]
 

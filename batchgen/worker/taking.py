@@ -25,7 +25,7 @@ class Taking:
         self.too_large = 0
 
     def __call__(self, tx: Transaction) -> list[Claim]:
-        self.has_to_wait, self.too_large = False, 0
+        self.pace, self.news, self.has_to_wait, self.too_large = None, 0, False, 0
         if not self._pacer.is_limited:
             return self._jobs(tx, self._free)
         self.pace, self.news = pace, _ = self._pacer.hold(tx)
@@ -38,7 +38,7 @@ class Taking:
         """After the transaction."""
         if self.pace is not None:
             self._pacer.adopt(self.pace, self.news)
-        self._pacer.claimed([_weight(claim.request) for claim in claims])
+            self._pacer.claimed([_weight(claim.request) for claim in claims])
 
     def _jobs(self, tx: Transaction, free: int) -> list[Claim]:
         wanted, lease, most = self._scope.filter(), self._leases.fresh(), self._scope.most(free)

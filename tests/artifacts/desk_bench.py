@@ -28,12 +28,22 @@ OLD = [png(11), png(12)]
 PLACED = {"shop/bear.png": NEW[0], "shop/bear~2.png": NEW[1], "shop/bear~3.png": NEW[2]}
 
 
-def record_of(images, *, attempt=1, moved=(), have=(), job_id=5):
+def record_of(images, *, attempt=1, moved=(), have=(), job_id=5, folder="shop", custom_id="bear"):
     """What settles an attempt that brought these images."""
-    room = Room("shop", "bear", have)
+    room = Room(folder, custom_id, have)
     return Record(
         job_id, attempt, len(images), 200, "req", {}, to_artifacts(room, [inspect(data) for data in images]), list(moved)
     )
+
+
+def write(desk, record, images):
+    """An answer is written down, and nothing is said against it."""
+    assert desk.write([(record, images)]) == [None]
+
+
+def place(desk, *records):
+    """Answers get to their places, and nothing is said against it."""
+    assert desk.place(records) == [None] * len(records)
 
 
 def tree(folder):

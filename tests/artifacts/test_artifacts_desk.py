@@ -1,12 +1,13 @@
 """A worker's desk: an answer is kept whole before anybody hears of it, or nothing of it is."""
 
+import errno
 import json
 import os
 import subprocess
 import sys
 
 import pytest
-from desk_bench import ENVIRONMENT, NEW, PLACED, Killed, desk_of, journals, only_dead_desk, record_of, tree
+from desk_bench import ENVIRONMENT, NEW, OLD, PLACED, Killed, desk_of, journals, only_dead_desk, place, record_of, tree, write
 
 from batchgen.artifacts.office import Office
 from batchgen.core.artifact import Artifact
@@ -16,12 +17,12 @@ def test_an_answer_goes_its_way(root):
     """Kept beside the root, placed below it under the job's name, byte for byte, and then forgotten."""
     record = record_of(NEW)
     with desk_of(root) as desk:
-        desk.write(record, NEW)
+        write(desk, record, NEW)
         desk.hold()
         assert tree(root) == {}
         assert desk.records() == [record]
         assert desk.is_whole(record)
-        desk.place(record)
+        place(desk, record)
         assert tree(root) == PLACED
         assert desk.is_whole(record)
         desk.settle(record)
@@ -34,7 +35,7 @@ def test_an_answer_that_nobody_wants_leaves_nothing(root):
     """Neither a part nor a record, and nothing below the root."""
     record = record_of(NEW)
     with desk_of(root) as desk:
-        desk.write(record, NEW)
+        write(desk, record, NEW)
         desk.hold()
         desk.discard(record)
         assert desk.records() == []
@@ -48,7 +49,7 @@ def test_an_answer_that_nobody_wants_leaves_nothing(root):
 def test_records_are_their_owners_alone(root):
     """Nobody else can look into the folder of answers."""
     with desk_of(root) as desk:
-        desk.write(record_of(NEW), NEW)
+        write(desk, record_of(NEW), NEW)
         assert (root.parent / ".images.answers").stat().st_mode & 0o077 == 0
         assert (root.parent / ".images.answers" / desk.owner).stat().st_mode & 0o077 == 0
         assert [path.stat().st_mode & 0o777 for path in journals(root)] == [0o600]
@@ -59,7 +60,7 @@ def test_a_damaged_part_is_noticed(root, damage):
     """A record whose image is not on disk to the last bit is not whole."""
     record = record_of(NEW)
     with desk_of(root) as desk:
-        desk.write(record, NEW)
+        write(desk, record, NEW)
         part = next((root.parent / ".images.answers" / desk.owner).glob("*-2.part"))
         if damage == "gone":
             part.unlink()
@@ -69,34 +70,44 @@ def test_a_damaged_part_is_noticed(root, damage):
         desk.discard(record)
 
 
-# Syncs on the way: the journal's name, three images, and then the records and the names of all.
-@pytest.mark.parametrize("killed_at", range(6))
+def die_at_call(monkeypatch, number):
+    """From outside: the process ends just before its call of that number that writes or syncs."""
+    count = 0
+
+    def wrapped(real):
+        def call(*given):
+            nonlocal count
+            if count == number:
+                raise Killed
+            count += 1
+            return real(*given)
+
+        return call
+
+    for name in ("write", "fsync"):
+        monkeypatch.setattr(os, name, wrapped(getattr(os, name)))
+
+
+# On the way: the journal's name is synced, a record and three images are written, the images are synced, and then the records
+# and the names of all.
+@pytest.mark.parametrize("killed_at", range(10))
 def test_keeping_shows_nothing_below_the_root(root, monkeypatch, killed_at):
     """Dead at any point of keeping, the root is as it was, and a record is known to be whole or not to be."""
-    real, count = os.fsync, 0
-
-    def fsync(handle):
-        nonlocal count
-        if count == killed_at:
-            raise Killed
-        count += 1
-        return real(handle)
-
     record = record_of(NEW)
     desk = Office(root).open_desk("worker-1")
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", fsync)
+        die_at_call(patch, killed_at)
         with pytest.raises(Killed):
-            desk.write(record, NEW)
+            write(desk, record, NEW)
             desk.hold()
     assert tree(root) == {}
     desk.close(unsettled=True)
     again = only_dead_desk(root)
-    if killed_at == 0:
+    if killed_at < 2:
         assert again.records() == []
     else:
         assert again.records() == [record]
-        assert again.is_whole(record) == (killed_at >= 3)
+        assert again.is_whole(record) == (killed_at >= 5)
         again.discard(record)
     again.close()
     assert Office(root).dead_desks() == []
@@ -115,7 +126,7 @@ def test_all_is_durable_when_holding_has_returned(root, monkeypatch):
     with desk_of(root) as desk:
         with monkeypatch.context() as patch:
             patch.setattr(os, "fsync", fsync)
-            desk.write(record_of(NEW), NEW)
+            write(desk, record_of(NEW), NEW)
             desk.hold()
         folder = root.parent / ".images.answers" / desk.owner
         written = [*folder.glob("*.part"), *journals(root), folder]
@@ -134,11 +145,8 @@ record = msgspec.json.decode(sys.argv[3], type=Record)
 images = [b"x" * image.bytes for image in record.images]
 desk = Office(root).open_desk("limited")
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
-try:
-    desk.write(record, images)
-    told = "written"
-except OSError as error:
-    told = error.strerror
+(failure,) = desk.write([(record, images)])
+told = "written" if failure is None else failure.strerror
 left = sorted(path.name for path in (root.parent / ".images.answers" / "limited").glob("*.part"))
 records = len(desk.records())
 desk.close()
@@ -172,6 +180,75 @@ def test_a_full_disk_leaves_nothing(root, limit, told):
     got = json.loads(done.stdout)
     assert got == ([told, [], 0, False] if told != "written" else [told, ["5-1-1.part", "5-1-2.part"], 1, True])
     assert tree(root) == {}
+
+
+def test_of_many_answers_only_that_fails_which_cannot_be_written(root):
+    """Of three the second has no room for its last image: it is told, nothing of it counts, and the others are kept."""
+    images = [NEW[:2], OLD, NEW[1:]]
+    records = [record_of(images[n], job_id=job, custom_id=f"job-{job}") for n, job in enumerate((5, 6, 7))]
+    with desk_of(root) as desk:
+        folder = root.parent / ".images.answers" / desk.owner
+        # What is in the way cannot even be deleted.
+        (folder / "6-1-2.part").mkdir()
+        failures = desk.write(list(zip(records, images, strict=True)))
+        assert [type(failure) for failure in failures] == [type(None), IsADirectoryError, type(None)]
+        assert failures[1].filename == str(folder / "6-1-2.part")
+        desk.hold()
+        assert desk.records() == [records[0], records[2]]
+        assert [desk.is_whole(record) for record in records] == [True, False, True]
+        assert sorted(path.name for path in folder.glob("*.part") if path.is_file()) == [
+            "5-1-1.part",
+            "5-1-2.part",
+            "7-1-1.part",
+            "7-1-2.part",
+        ]
+        place(desk, records[0], records[2])
+        assert list(tree(root).values()) == [*images[0], *images[2]]
+        for record in (records[0], records[2]):
+            desk.settle(record)
+    assert not folder.exists()
+
+
+def test_many_answers_are_on_their_way_before_the_first_is_waited_for(root, monkeypatch):
+    """A hundred images: 64 are written before the first of them is synced, the rest follows alike, and each is synced."""
+    answers = [(record_of(NEW[:1], job_id=job), NEW[:1]) for job in range(1, 101)]
+    written, synced = [], []
+    real_write, real_fsync = os.write, os.fsync
+
+    def write(handle, data):
+        written.append(os.fstat(handle).st_ino)
+        return real_write(handle, data)
+
+    def fsync(handle):
+        real_fsync(handle)
+        synced.append((os.fstat(handle).st_ino, len(written)))
+
+    with desk_of(root) as desk:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", write)
+            patch.setattr(os, "fsync", fsync)
+            assert desk.write(answers) == [None] * 100
+        parts = {path.stat().st_ino for path in (root.parent / ".images.answers" / desk.owner).glob("*.part")}
+        assert len(parts) == 100
+        # One line of the journal comes first.
+        assert [before for inode, before in synced if inode in parts] == [1 + 64] * 64 + [1 + 100] * 36
+        assert {inode for inode, _ in synced} >= parts
+        for record, _ in answers:
+            desk.discard(record)
+
+
+def test_a_file_system_that_takes_no_hints_keeps_answers_all_the_same(root, monkeypatch):
+    """Where the system cannot be told what to write soon, nothing is lost by that."""
+
+    def refuse(*_given):
+        raise OSError(errno.EOPNOTSUPP, "not supported")
+
+    monkeypatch.setattr(os, "posix_fadvise", refuse, raising=False)
+    record = record_of(NEW)
+    with desk_of(root) as desk:
+        write(desk, record, NEW)
+        assert desk.is_whole(record)
+        desk.discard(record)
 
 
 def test_unread_replies_do_not_pile_up(root):

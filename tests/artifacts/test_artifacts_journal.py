@@ -60,13 +60,17 @@ def files_of(folder):
     return sorted(folder.glob("*.answers"))
 
 
+def journals_in_order(folder):
+    return sorted(files_of(folder), key=lambda path: lines(path)[0])
+
+
 @pytest.mark.parametrize("left", [1, 2, 40, 200, -2, -1])
 def test_a_torn_last_line_stops_nobody(root, left):
     """Of a line that was being written nothing is believed; those before it are found, and it keeps no folder."""
 
     def write(journal):
         for number in (1, 2, 3):
-            journal.append(numbered(number))
+            journal.append([numbered(number)])
 
     dead(root, write)
     (path,) = journals(root)
@@ -89,7 +93,7 @@ def test_what_another_version_wrote_stays(root):
 
     def write(journal):
         for number in (1, 2):
-            journal.append(numbered(number))
+            journal.append([numbered(number)])
 
     folder = dead(root, write)
     (path,) = journals(root)
@@ -122,7 +126,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
 written, failed = [], 0
 for number in range(1, 5):
     try:
-        journal.append(msgspec.structs.replace(record, job_id=number))
+        journal.append([msgspec.structs.replace(record, job_id=number)])
         written.append(number)
     except OSError:
         failed = number
@@ -133,7 +137,7 @@ before = synced.count(spoiled)
 journal.sync()
 safe = synced.count(spoiled) > before
 for number in (5, 6):
-    journal.append(msgspec.structs.replace(record, job_id=number))
+    journal.append([msgspec.structs.replace(record, job_id=number)])
     written.append(number)
 print(json.dumps([written, failed, safe, [found.job_id for found in journal.records()]]), flush=True)
 os._exit(0)
@@ -154,17 +158,17 @@ def test_a_journal_that_cannot_go_on_touches_no_file_of_others(folder):
     """The next file cannot be made: the number of the old one may soon be that of something else, which is left alone."""
     journal = Journal(folder)
     for number in range(A_FILE):
-        journal.append(numbered(number))
+        journal.append([numbered(number)])
     folder.rename(folder.with_name("away"))
     for _ in range(2):
         with pytest.raises(FileNotFoundError):
-            journal.append(numbered(A_FILE))
+            journal.append([numbered(A_FILE)])
         with folder.with_name("others").open("wb") as other:
             with pytest.raises(FileNotFoundError):
-                journal.append(numbered(A_FILE))
+                journal.append([numbered(A_FILE)])
             other.write(b"untouched")
     folder.with_name("away").rename(folder)
-    journal.append(numbered(A_FILE))
+    journal.append([numbered(A_FILE)])
     journal.sync()
     journal.close()
     assert numbers(Journal(folder).records()) == list(range(A_FILE + 1))
@@ -183,7 +187,7 @@ def test_files_without_anything_open_go(root, seed):
     folder = root.parent / ".images.answers" / "worker-1"
     journal, settled = Journal(folder), []
     for number in range(1_300):
-        journal.append(numbered(number))
+        journal.append([numbered(number)])
         # Some are settled while others are still to come.
         if number > 900 and chance.random() < 0.5:
             settled.append(next(one for one in away if one <= number and one not in settled))
@@ -207,9 +211,86 @@ def test_files_without_anything_open_go(root, seed):
     assert files_of(folder) == [first, third]
     assert numbers(again.records()) == [499]
     again.settle(numbered(499))
+    assert again.records() == []
     assert files_of(folder) == [third]
     again.close()
     assert not folder.exists()
+
+
+def test_to_settle_takes_no_time_and_the_file_goes_with_the_next_record(folder):
+    """What is settled is struck out when the next is written: until then the disk is as it was, and nothing is told twice."""
+    journal = Journal(folder)
+    journal.append([numbered(number) for number in range(A_FILE)])
+    journal.append([numbered(A_FILE)])
+    first, second = journals_in_order(folder)
+    before = {path: path.stat().st_mtime_ns for path in (folder, first, second)}
+    for number in range(A_FILE):
+        journal.settle(numbered(number))
+    assert {path: path.stat().st_mtime_ns for path in (folder, first, second)} == before
+    journal.append([numbered(A_FILE + 1)])
+    assert files_of(folder) == [second]
+    assert numbers(journal.records()) == [A_FILE, A_FILE + 1]
+    for number in (A_FILE, A_FILE + 1):
+        journal.settle(numbered(number))
+    assert journal.records() == []
+    assert journal.close()
+
+
+def test_what_is_settled_last_is_known_when_the_journal_is_closed(folder):
+    """With nothing written after it: the old file goes, and of two that remained open one is still told of."""
+    journal = Journal(folder)
+    for begin in (0, A_FILE):
+        journal.append([numbered(number) for number in range(begin, begin + A_FILE)])
+    _, second = journals_in_order(folder)
+    for number in range(2 * A_FILE - 1):
+        journal.settle(numbered(number))
+    assert not journal.close()
+    assert files_of(folder) == [second]
+    assert numbers(journal.records()) == [2 * A_FILE - 1]
+
+
+def test_an_old_file_that_cannot_be_deleted_stops_nobody(folder):
+    """Records go on being written, the file is known to be settled, and it goes when that is possible again."""
+    journal = Journal(folder)
+    journal.append([numbered(number) for number in range(A_FILE)])
+    journal.append([numbered(A_FILE)])
+    first, second = journals_in_order(folder)
+    aside = first.rename(first.with_suffix(".aside"))
+    first.mkdir()
+    for number in range(A_FILE):
+        journal.settle(numbered(number))
+    journal.append([numbered(A_FILE + 1)])
+    assert lines(second) == [A_FILE, A_FILE + 1]
+    first.rmdir()
+    aside.rename(first)
+    journal.settle(numbered(A_FILE))
+    journal.append([numbered(A_FILE + 2)])
+    assert files_of(folder) == [second]
+    assert numbers(journal.records()) == [A_FILE + 1, A_FILE + 2]
+    assert not journal.close()
+
+
+def test_of_records_that_did_not_all_fit_none_counts(folder):
+    """A real limit of the system is met in the third of three: none of them is believed, and writing goes on in a new file."""
+    resource = pytest.importorskip("resource", reason="limits are of POSIX")
+    journal = Journal(folder)
+    journal.append([numbered(1)])
+    a_line = files_of(folder)[0].stat().st_size
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3 * a_line + a_line // 2, before[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            journal.append([numbered(number) for number in (2, 3, 4)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    journal.append([numbered(number) for number in (5, 6)])
+    assert len(files_of(folder)) == 2
+    assert numbers(journal.records()) == [1, 5, 6]
+    for number in (1, 5, 6):
+        journal.settle(numbered(number))
+    assert journal.close()
+    # Whoever comes after a death finds those of them that are whole, and no image of theirs.
+    assert {5, 6} <= set(numbers(Journal(folder).records())) <= {1, 2, 3, 5, 6}
 
 
 def test_a_settled_journal_is_one_short_file(folder):
@@ -218,7 +299,7 @@ def test_a_settled_journal_is_one_short_file(folder):
     open_before = handles()
     most = 0
     for number in range(1_300):
-        journal.append(numbered(number))
+        journal.append([numbered(number)])
         journal.settle(numbered(number))
         most = max(most, len(files_of(folder)))
     assert most <= 2
@@ -234,7 +315,7 @@ def test_every_file_is_its_owners_alone(folder):
     try:
         journal = Journal(folder)
         for number in range(A_FILE + 1):
-            journal.append(numbered(number))
+            journal.append([numbered(number)])
         journal.close()
     finally:
         os.umask(mask)
@@ -242,18 +323,18 @@ def test_every_file_is_its_owners_alone(folder):
 
 
 def test_many_threads_lose_nothing(folder):
-    """Twelve at once, over several files, each settling every second one of its own and syncing now and then."""
+    """Twelve at once, two records at a time, over several files, each settling every second one and syncing now and then."""
     journal, start, failures = Journal(folder), threading.Barrier(12), []
 
     def write(thread):
         try:
             start.wait(BOUND_S)
-            for number in range(200):
-                journal.append(numbered(number, attempt=thread))
+            for number in range(0, 200, 2):
+                odd = numbered(number + 1, attempt=thread)
+                journal.append([numbered(number, attempt=thread), odd])
                 if number % 50 == 0:
                     journal.sync()
-                if number % 2:
-                    journal.settle(numbered(number, attempt=thread))
+                journal.settle(odd)
         except Exception as error:
             failures.append(error)
 

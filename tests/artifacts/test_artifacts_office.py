@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from desk_bench import ENVIRONMENT, NEW, PLACED, desk_of, only_dead_desk, record_of, tree
+from desk_bench import ENVIRONMENT, NEW, PLACED, desk_of, only_dead_desk, place, record_of, tree, write
 
 from batchgen.artifacts.office import Office
 
@@ -55,8 +55,8 @@ def test_the_root_may_be_a_link_to_another_disk(tmp_path):
         (tmp_path / "images").symlink_to(elsewhere / "images")
         record = record_of(NEW)
         with desk_of(tmp_path / "images") as desk:
-            desk.write(record, NEW)
-            desk.place(record)
+            write(desk, record, NEW)
+            place(desk, record)
             desk.settle(record)
         assert tree(tmp_path / "images") == PLACED
     finally:

@@ -4,7 +4,6 @@ import os
 import resource
 import shutil
 import sqlite3
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import pytest
 from aiohttp import web
 from PIL import Image
 from scripted_server import USAGE_MICROS, Behaviour, ScriptedServer, Seen, hang, image_body
+from small_disk import small_disk_at
 
 from .conftest import Program, Stage, prompts
 
@@ -25,20 +25,10 @@ _ROWS = 16
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of a few megabytes; where none may be mounted the test is skipped."""
+    """A small disk, empty."""
     place = tmp_path / "disk"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={_DISK_MEGABYTES}m", "tmpfs", str(place)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except OSError as error:
-        pytest.skip(f"nothing can be mounted: {error}")
-    if done.returncode:
-        pytest.skip(f"nothing can be mounted: {done.stderr.strip()}")
-    try:
+    with small_disk_at(place, _DISK_MEGABYTES):
         yield place
-    finally:
-        subprocess.run(["umount", str(place)], check=True)
 
 
 def _fill(place: Path) -> Path:

@@ -115,11 +115,11 @@ def test_next_due_looks_at_all_batches_and_at_waiting_jobs_only(ledger):
 
 
 def test_a_claim_says_all_that_the_attempt_needs(ledger):
-    """Folder, id and request are those of the row; the attempt stands open in the ledger before anything is sent."""
+    """Folder, id and request are the row's, with its highest cost; the attempt stands in the ledger before anything is sent."""
     ledger.submit(ledger.row("Fox", "a red fox", n=2, size="1024x1024"), batch="Shop")
     claim = ledger.claim("worker", at=3, lease_s=60, reserve=123)
     request = Request("generate", "gpt-image-2", "a red fox", {"n": 2, "size": "1024x1024"})
-    assert claim == queue.Claim(ledger.job("fox", "shop").id, 1, "Shop", "Fox", request, 0, 0, have=(), replaces=())
+    assert claim == queue.Claim(ledger.job("fox", "shop").id, 1, "Shop", "Fox", request, 0, 0, 123, have=(), replaces=())
     job, attempt = ledger.job("fox", "shop"), ledger.attempts("fox", "shop")[0]
     assert (job.state, job.attempt, job.lease_owner, job.lease_expires_at) == (State.RUNNING, 1, "worker", ledger.at(63))
     assert (attempt.number, attempt.model, attempt.worker, attempt.lane) == (1, "gpt-image-2", "worker", "sync")

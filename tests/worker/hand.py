@@ -5,19 +5,25 @@ from datetime import timedelta
 from worker_bench import POLICY, Bench
 
 from batchgen.artifacts.office import Office
-from batchgen.core import pricing
 from batchgen.core.outcome import Ending, Outcome
 from batchgen.core.usage import Usage
 from batchgen.providers.base import Answer
 from batchgen.store import leases, queue
 from batchgen.store.leases import Lease
 from batchgen.store.queue import Filter
-from batchgen.worker.keeping import keep
+from batchgen.worker.keeping import Arrival, keep
 from batchgen.worker.ledger import Ledger
 from batchgen.worker.recovery import Recovery
 from batchgen.worker.settle import Settler
 
 USAGE = Usage(input_text_tokens=10, input_image_tokens=0, output_tokens=439)
+
+
+def arrival(claim, *images, is_ours, usage=USAGE):
+    """What came for a claim; without an image it is a refusal."""
+    outcome = Outcome.SUCCEEDED if images else Outcome.REJECTED
+    answer = Answer(Ending(outcome, http_status=200, usage=usage), images)
+    return Arrival(claim, sum(map(len, images)), lambda: answer, lambda: is_ours)
 
 
 class Hand:
@@ -32,24 +38,23 @@ class Hand:
         self.desk = self._office.open_desk(owner)
 
     def claim(self, batch, *, lease_s=120):
-        """The next job, sent for."""
+        """The next job, sent for; it is also returned, for who needs several."""
         # A moment later, when the backoff of a job that was given up is over.
         now = self._bench.clock() + timedelta(seconds=1)
         lease = Lease(self.owner, now + timedelta(seconds=lease_s))
         with self._bench.database.write() as tx:
             (self.job,) = queue.claim(tx, Filter([batch.id]), lease, now, lambda _: 1_000_000)
             queue.mark_sent(tx, [(self.job.job_id, self.job.attempt)], now)
+        return self.job
 
     def take_in(self, *images, is_ours):
         """An answer comes, and is kept; without an image it is a refusal."""
-        outcome = Outcome.SUCCEEDED if images else Outcome.REJECTED
-        answer = Answer(Ending(outcome, http_status=200, usage=USAGE), images)
-        likely = pricing.likely_micros(self.job.request, self._bench.clock().date())
-        self.kept = keep(self.job, answer, self.desk, likely, lambda: is_ours)
+        (self.kept,) = keep([arrival(self.job, *images, is_ours=is_ours)], self.desk, self._bench.clock())
+        assert not isinstance(self.kept, Exception)
 
-    async def settle(self):
-        """The ledger hears of it."""
-        return await self._settler.settle(self.job, self.kept, self.desk)
+    async def settle(self, job=None, kept=None):
+        """The ledger hears of it, or of another one that was claimed and kept."""
+        return await self._settler.settle(job or self.job, kept or self.kept, self.desk)
 
     async def give_up_what_has_run_out(self):
         """What every worker does for those that are silent."""

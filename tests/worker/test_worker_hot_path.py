@@ -2,14 +2,16 @@
 
 import asyncio
 import os
-import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from scripted_server import ScriptedServer, hang
+from scripted_server import Behaviour, ScriptedServer, hang, images
+from small_disk import small_disk_at
 from sqlalchemy import event
 from worker_bench import BOUND_S, Bench, Watcher
 
@@ -17,6 +19,8 @@ from batchgen.artifacts.desk import room_on_disk
 from batchgen.artifacts.office import Office
 from batchgen.core.job import State
 from batchgen.errors import Halted
+from batchgen.worker.intake import Intake
+from batchgen.worker.keeping import keep
 
 MEGA = 1024 * 1024
 IN_FLIGHT, JOBS = 32, 200
@@ -66,21 +70,55 @@ def _writes(connection):
     return bool(connection.get_execution_options().get("batchgen_writes"))
 
 
+def in_waves():
+    """Nothing until all that may be in flight have asked, then an image for each."""
+
+    async def answer(server, request, seen):
+        await server.arrived(-(-len(server.seen) // IN_FLIGHT) * IN_FLIGHT)
+        return await images().answer(server, request, seen)
+
+    return Behaviour(answer)
+
+
+def test_small_answers_are_handed_to_the_disk_many_at_once(bench, monkeypatch):
+    """A disk slower than the network, three waves of thirty-two: what comes while a load is under way is the next load, so
+    that each wave is two, whoever came first and the rest."""
+    whole, came, loads, waves = threading.Condition(), 0, [], 3
+    real_keep, real_submit = Intake.keep, ThreadPoolExecutor.submit
+
+    async def counted(intake, arrival):
+        nonlocal came
+        with whole:
+            came += 1
+            whole.notify_all()
+        return await real_keep(intake, arrival)
+
+    def slowly(*given):
+        with whole:
+            assert whole.wait_for(lambda: came % IN_FLIGHT == 0, BOUND_S)
+        return keep(*given)
+
+    def submit(pool, work, *given):
+        if work is not keep:
+            return real_submit(pool, work, *given)
+        loads.append(len(given[0]))
+        return real_submit(pool, slowly, *given)
+
+    # That nothing slows this account is known before.
+    bench.work(bench.submit(rows(20), name="first"))
+    monkeypatch.setattr(Intake, "keep", counted)
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", submit)
+    batch = bench.submit(rows(waves * IN_FLIGHT))
+    result, server = bench.work(batch, then=in_waves(), concurrency=IN_FLIGHT)
+    assert result.succeeded == len(server.seen) == sum(loads) == waves * IN_FLIGHT
+    assert waves <= len(loads) <= 2 * waves
+
+
 @pytest.fixture
 def small_disk(bench: Bench) -> Iterator[Bench]:
-    """A storage root on a file system with room for three large images and a bit; skipped where none may be mounted."""
-    bench.root.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=42m", "tmpfs", str(bench.root)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except OSError as error:
-        pytest.skip(f"nothing can be mounted: {error}")
-    if done.returncode:
-        pytest.skip(f"nothing can be mounted: {done.stderr.strip()}")
-    try:
+    """A storage root on a disk with room for three large images and a bit."""
+    with small_disk_at(bench.root, 42):
         yield bench
-    finally:
-        subprocess.run(["umount", str(bench.root)], check=True)
 
 
 def test_no_more_is_asked_for_than_the_disk_has_room_for(small_disk):

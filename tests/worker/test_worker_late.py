@@ -32,6 +32,16 @@ def in_place(bench, batch, custom_id="bear"):
     return data
 
 
+def overtaken(bench):
+    """Worker A's lease ran out and worker B made another attempt at its job; no answer has come yet."""
+    batch = bench.submit(["bear,a bear"])
+    a, b = Hand(bench, "worker-a"), Hand(bench, "worker-b")
+    a.claim(batch, lease_s=-10)
+    asyncio.run(b.give_up_what_has_run_out())
+    b.claim(batch)
+    return batch, a, b
+
+
 STEPS = [
     steps
     for steps in permutations(["A takes in", "A settles", "B takes in", "B settles"])
@@ -43,14 +53,10 @@ STEPS = [
 @pytest.mark.parametrize("steps", STEPS, ids=lambda steps: ", ".join(steps))
 def test_two_answers_for_one_job(bench, steps, b_is_sure):
     """A's lease ran out, B made another attempt, both answers come: the image under the name is the ledger's, in any order."""
-    batch = bench.submit(["bear,a bear"])
-    a, b = Hand(bench, "worker-a"), Hand(bench, "worker-b")
+    batch, a, b = overtaken(bench)
     a_image, b_image = png(), png()
 
     async def run():
-        a.claim(batch, lease_s=-10)
-        await b.give_up_what_has_run_out()
-        b.claim(batch)
         for step in steps:
             match step:
                 case "A takes in":
@@ -78,13 +84,10 @@ def test_two_answers_for_one_job(bench, steps, b_is_sure):
 @pytest.mark.parametrize("b_is_first", [True, False], ids=["B ends first", "A ends first"])
 def test_an_answer_that_nobody_waited_for_is_used_when_the_newer_attempt_fails(bench, b_is_first):
     """While B's attempt is out A's answer waits on its desk; B fails for good, and the next start asks for nothing."""
-    batch = bench.submit(["bear,a bear"])
-    a, b, data = Hand(bench, "worker-a"), Hand(bench, "worker-b"), png()
+    batch, a, b = overtaken(bench)
+    data = png()
 
     async def run():
-        a.claim(batch, lease_s=-10)
-        await b.give_up_what_has_run_out()
-        b.claim(batch)
         a.take_in(data, is_ours=False)
         b.take_in(is_ours=True)
         first, second = (b, a) if b_is_first else (a, b)
@@ -110,13 +113,10 @@ def test_an_answer_that_nobody_waited_for_is_used_when_the_newer_attempt_fails(b
 
 def test_an_answer_that_waits_is_told_of_once(bench):
     """Starts that find it while the newer attempt is still out leave it where it is, and count nothing."""
-    batch = bench.submit(["bear,a bear"])
-    a, b, data = Hand(bench, "worker-a"), Hand(bench, "worker-b"), png()
+    batch, a, b = overtaken(bench)
+    data = png()
 
     async def run():
-        a.claim(batch, lease_s=-10)
-        await b.give_up_what_has_run_out()
-        b.claim(batch)
         a.take_in(data, is_ours=False)
         await a.settle()
         a.leave()
@@ -137,13 +137,10 @@ def test_an_answer_that_waits_is_told_of_once(bench):
 
 def test_a_late_answer_that_was_not_wanted_stays_what_it_was(bench):
     """The worker dies later, with the record still in its journal: the next start changes nothing and tells nobody."""
-    batch = bench.submit(["bear,a bear"])
-    a, b, data = Hand(bench, "worker-a"), Hand(bench, "worker-b"), png()
+    batch, a, b = overtaken(bench)
+    data = png()
 
     async def run():
-        a.claim(batch, lease_s=-10)
-        await b.give_up_what_has_run_out()
-        b.claim(batch)
         b.take_in(data, is_ours=True)
         await b.settle()
         a.take_in(png(), is_ours=False)

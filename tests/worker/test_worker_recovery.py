@@ -229,7 +229,7 @@ def foreign_record(bench, owner, *, job_id=1, attempt=1):
     data = png()
     desk = Office(bench.root).open_desk(owner)
     record = Record(job_id, attempt, 1, 200, None, {}, to_artifacts(Room("shop", "job-0"), [inspect(data)]), [])
-    desk.write(record, [data])
+    assert desk.write([(record, [data])]) == [None]
     desk.hold()
     desk.close()
     return data
