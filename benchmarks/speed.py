@@ -1,6 +1,6 @@
 """Answers a second, beside others, and the memory that large images take. All take turns, round after round.
 
-What was made stays until the end where it is small: a file system that has just deleted thousands of files makes new ones slowly.
+Small files stay until the end: a file system that has just deleted thousands of them makes new ones slowly.
 """
 
 import os
