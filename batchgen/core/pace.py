@@ -30,9 +30,8 @@ _LEAST_WATCHED_S = 1.0
 _LEAST_LET_THROUGH = 5
 _LONG_WATCHED_S = 10.0
 _LEAST_RATE = 1.0
-# A start that comes late by less keeps its place, so that the time of a wake-up is not lost to the pace. So at most one start
-# more than the rate comes in a moment, after a rest: a limit lets a few together, and who is used to that is not turned away.
-_LATE_S = 0.8
+# A start that comes late by less keeps its place, so that the time of a wake-up is not lost to the pace.
+_LATE_S = 0.25
 # A place further away was taken by a clock that has been set back since: ten images at one a minute are not as far.
 _FAR_S = 1200.0
 

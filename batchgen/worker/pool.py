@@ -34,6 +34,7 @@ from batchgen.worker.taking import Taking
 # How often a worker with nothing to do looks at what others are doing.
 _LOOK_S = 1.0
 _AGAIN_S = 0.02
+_WORTH_A_LOOK_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +146,9 @@ class Pool:
             if len(self._running) >= slots or (is_used_up and self._running):
                 await self._wake.wait()
                 continue
-            if look_first or is_used_up:
-                # Asked only when a claim found nothing: as long as there is work, the claim itself says so.
+            if look_first or is_used_up or self._pacer.wait_s() > _WORTH_A_LOOK_S:
+                # Not asked at full speed: as long as there is work, the claim itself says so. Where the pace makes us wait, it
+                # may be for nothing.
                 wait_s = await self._wait_s()
                 if wait_s is None:
                     return
