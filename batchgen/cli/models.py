@@ -17,9 +17,9 @@ The dates are api.openai.com's; gateways may go on. Rates, formats and snapshots
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def models_command(*, as_json: bool) -> None:
     """What each model takes and costs."""
-    from batchgen.core import catalog
+    from batchgen.core.catalog import VENDORS
 
-    found = [_model(model) for model in catalog.MODELS]
+    found = [_model(model) for model in VENDORS.models]
     if as_json:
         data_json({"models": found})
         return

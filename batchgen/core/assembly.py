@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from batchgen.core import identity, parameters
-from batchgen.core.catalog import DEFAULT_MODEL
+from batchgen.core.catalog import DEFAULT_MODEL, VENDORS, Catalog
 from batchgen.core.fields import CUSTOM_ID, PRIORITY
 from batchgen.core.manifest import Row
 from batchgen.core.parameters import PROMPT_MOST_CHARACTERS, Finding
@@ -33,7 +33,7 @@ class Wanted:
     priority: int = 0
 
 
-def assemble(row: Row, defaults: Mapping[str, Value]) -> tuple[Wanted | None, tuple[Finding, ...]]:
+def assemble(row: Row, defaults: Mapping[str, Value], catalog: Catalog = VENDORS) -> tuple[Wanted | None, tuple[Finding, ...]]:
     """The row as something to store, or everything that is wrong with it. `defaults` are already layered."""
     findings = list(row.findings)
     cells = {field: value for field, value in row.cells.items() if field not in (CUSTOM_ID, PRIORITY)}
@@ -47,7 +47,7 @@ def assemble(row: Row, defaults: Mapping[str, Value]) -> tuple[Wanted | None, tu
     if not isinstance(model, str) or not model:
         findings.append(Finding("model", "is empty" if model == "" else f"{model!s}: must be text"))
     # 1, 1.0 and True are one key of a cache; their types tell them apart.
-    findings += _checked(str(model), tuple((name, value, type(value)) for name, value in fields.items()))
+    findings += _checked(str(model), tuple((name, value, type(value)) for name, value in fields.items()), catalog)
     custom_id = row.custom_id
     findings += _custom_id_findings(row.cells.get(CUSTOM_ID))
     priority = row.cells.get(PRIORITY, 0)
@@ -60,8 +60,8 @@ def assemble(row: Row, defaults: Mapping[str, Value]) -> tuple[Wanted | None, tu
 
 
 @lru_cache(maxsize=4096)
-def _checked(model: str, items: tuple[tuple[str, Value, type], ...]) -> tuple[Finding, ...]:
-    return parameters.problems(model, {name: value for name, value, _ in items})
+def _checked(model: str, items: tuple[tuple[str, Value, type], ...], catalog: Catalog) -> tuple[Finding, ...]:
+    return parameters.problems(model, {name: value for name, value, _ in items}, catalog)
 
 
 def _custom_id_findings(given: Value | None) -> list[Finding]:

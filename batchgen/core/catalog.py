@@ -1,4 +1,4 @@
-"""What each model accepts and until when it answers: data, not code.
+"""What each model accepts and until when it answers: data, not code. `VENDORS` is what is built in.
 
 Source of every figure: the vendor's SDK 3.52.0, its OpenAPI text of 2026-08 and its deprecation page, read on 2026-11-21.
 What those leave open is listed as `uncertain`: it warns and never refuses.
@@ -40,13 +40,36 @@ class Model:
         return self.shutdown is not None and day >= self.shutdown
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Catalog:
+    """The models that are known, newest first. Each is itself alone, so that it is a cheap key of a cache."""
+
+    models: tuple[Model, ...]
+
+    def find(self, name: str) -> Model | None:
+        """The model of that name or snapshot, or None: an unknown model has no rules and no price."""
+        named = next((model for model in self.models if model.name == name), None)
+        return named or next((model for model in self.models if name in model.snapshots), None)
+
+    def with_model(self, model: Model) -> "Catalog":
+        """Another catalog, with this model in the place of the one of its name, or behind all others."""
+        if all(known.name != model.name for known in self.models):
+            return Catalog((*self.models, model))
+        return Catalog(tuple(model if known.name == model.name else known for known in self.models))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every model name, without snapshots."""
+        return tuple(model.name for model in self.models)
+
+
 _THREE = ("low", "medium", "high")
 _FIVE = (*_THREE, "xhigh", "max")
 _FIXED_SIZES = ("1024x1024", "1536x1024", "1024x1536")
 _COMPLEXITY_UNKNOWN = (("complexity", "low"), ("complexity", "medium"), ("complexity", "high"))
 _UNTIL_DECEMBER = date(2026, 12, 1)
 
-MODELS: tuple[Model, ...] = (
+_MODELS: tuple[Model, ...] = (
     *(
         Model(
             name=f"gpt-image-2.6-{variant}",
@@ -122,14 +145,4 @@ GONE: dict[str, tuple[date, str]] = {
     "dall-e-2": (date(2026, 5, 12), DEFAULT_MODEL),
 }
 
-_BY_NAME = {name: model for model in MODELS for name in (model.name, *model.snapshots)}
-
-
-def find(name: str) -> Model | None:
-    """The model of that name or snapshot, or None: an unknown model has no rules and no price."""
-    return _BY_NAME.get(name)
-
-
-def known_names() -> tuple[str, ...]:
-    """Every model name, without snapshots, newest first."""
-    return tuple(model.name for model in MODELS)
+VENDORS = Catalog(_MODELS)

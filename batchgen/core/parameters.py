@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from batchgen.core import catalog
-from batchgen.core.catalog import Model, SizeRule
+from batchgen.core.catalog import GONE, VENDORS, Catalog, Model, SizeRule
 from batchgen.core.pricing import parse_size
 from batchgen.core.request import Value
 
@@ -65,7 +64,7 @@ PARAMETERS: dict[str, Kind] = {
 }
 
 
-def problems(model: str, parameters: Mapping[str, Value]) -> tuple[Finding, ...]:
+def problems(model: str, parameters: Mapping[str, Value], catalog: Catalog = VENDORS) -> tuple[Finding, ...]:
     """What the API is certain to refuse, one finding a parameter; empty for a model without rules except for wrong types."""
     found = [finding for name, value in parameters.items() for finding in misfits(name, value)]
     entry = catalog.find(model)
@@ -76,7 +75,7 @@ def problems(model: str, parameters: Mapping[str, Value]) -> tuple[Finding, ...]
     return tuple(found)
 
 
-def warnings(model: str, parameters: Mapping[str, Value]) -> tuple[Finding, ...]:
+def warnings(model: str, parameters: Mapping[str, Value], catalog: Catalog = VENDORS) -> tuple[Finding, ...]:
     """What may be refused: the vendor's documents are silent or contradict each other."""
     entry = catalog.find(model)
     if entry is None:
@@ -89,25 +88,25 @@ def warnings(model: str, parameters: Mapping[str, Value]) -> tuple[Finding, ...]
     return tuple(Finding(name, f"{name}={value} {left_open}") for name, value in doubtful)
 
 
-def unavailable(model: str, day: date) -> str:
+def unavailable(model: str, day: date, catalog: Catalog = VENDORS) -> str:
     """Why api.openai.com does not answer to this model on a day, with the model to write instead; empty if it does."""
     entry = catalog.find(model)
-    if entry is not None and entry.shut_down_by(day):
-        return f"{model} was shut down on {entry.shutdown}; use {entry.replacement}"
-    if model in catalog.GONE:
-        gone, replacement = catalog.GONE[model]
+    if entry is None and model in GONE:
+        gone, replacement = GONE[model]
         return f"{model} was shut down on {gone}; use {replacement}"
     if entry is None:
-        return f"{model} is not a model of api.openai.com that this program knows; it knows {', '.join(catalog.known_names())}"
-    return ""
+        return f"{model} is not a model of api.openai.com that this program knows; it knows {', '.join(catalog.names)}"
+    if not entry.shut_down_by(day):
+        return ""
+    return f"{model} was shut down on {entry.shutdown}" + (f"; use {entry.replacement}" if entry.replacement else "")
 
 
-def ending(model: str, day: date) -> str:
+def ending(model: str, day: date, catalog: Catalog = VENDORS) -> str:
     """When api.openai.com will shut this model down, if that is known and still ahead; else empty."""
     entry = catalog.find(model)
     if entry is None or entry.shutdown is None or entry.shut_down_by(day):
         return ""
-    return f"{model} will be shut down on {entry.shutdown}; then use {entry.replacement}"
+    return f"{model} will be shut down on {entry.shutdown}" + (f"; then use {entry.replacement}" if entry.replacement else "")
 
 
 def misfits(name: str, value: Value) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 
-from batchgen.core import catalog
+from batchgen.core.catalog import VENDORS
 from batchgen.core.outcome import Ending, Outcome
 from batchgen.core.request import Request
 from batchgen.core.usage import Usage
@@ -107,7 +107,7 @@ _DEAREST_NOT_BILLED_SIZE = (2880, 2880)
 
 
 def _canonical(model: str) -> str:
-    entry = catalog.find(model)
+    entry = VENDORS.find(model)
     return entry.name if entry else model
 
 

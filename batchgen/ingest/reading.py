@@ -9,6 +9,7 @@ from typing import Any
 
 from batchgen.core import assembly, identity, parameters
 from batchgen.core.assembly import Wanted
+from batchgen.core.catalog import VENDORS, Catalog
 from batchgen.core.manifest import Problem, Row, Unreadable, shortened
 from batchgen.core.parameters import Finding
 from batchgen.core.request import Value
@@ -23,7 +24,7 @@ _ROWS_AT_ONCE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How rows become requests. `defaults` are layered already; `official` applies the vendor's shutdown dates on `day`."""
+    """How rows become requests. `defaults` are layered already; `official` applies the catalog's shutdown dates on `day`."""
 
     defaults: Mapping[str, Value]
     columns: Mapping[str, str]
@@ -31,6 +32,7 @@ class Terms:
     official: bool
     day: date
     update: bool
+    catalog: Catalog = VENDORS
 
 
 @dataclass(slots=True)
@@ -82,17 +84,17 @@ def read(session: Transaction, number: int, manifest: Manifest, terms: Terms) ->
 
 
 def _checked(row: Row, terms: Terms, reading: Reading) -> Wanted | None:
-    wanted, findings = assembly.assemble(row, terms.defaults)
+    wanted, findings = assembly.assemble(row, terms.defaults, terms.catalog)
     findings += _shut_down(row, terms)
     for finding in findings:
         reading.add(row.line, finding)
     reading.columns.update(dict.fromkeys(row.metadata))
     if wanted is None or findings:
         return None
-    told = list(_warnings(wanted.request.model, tuple(wanted.request.parameters.items())))
-    if terms.simulated and (gone := parameters.unavailable(wanted.request.model, terms.day)):
+    told = list(_warnings(wanted.request.model, tuple(wanted.request.parameters.items()), terms.catalog))
+    if terms.simulated and (gone := parameters.unavailable(wanted.request.model, terms.day, terms.catalog)):
         told.append(f"{gone}; only the sandbox still answers to it")
-    if terms.official and (soon := parameters.ending(wanted.request.model, terms.day)):
+    if terms.official and (soon := parameters.ending(wanted.request.model, terms.day, terms.catalog)):
         told.append(soon)
     for message in map(shortened, told):
         first, count = reading.warnings.get(message, (row.line, 0))
@@ -104,13 +106,13 @@ def _shut_down(row: Row, terms: Terms) -> tuple[Finding, ...]:
     model = row.cells.get("model", terms.defaults["model"])
     if not terms.official or not row.cells or not isinstance(model, str) or not model:
         return ()
-    gone = parameters.unavailable(model, terms.day)
+    gone = parameters.unavailable(model, terms.day, terms.catalog)
     return (Finding("model", gone),) if gone else ()
 
 
 @lru_cache(maxsize=4096)
-def _warnings(model: str, items: tuple[tuple[str, Value], ...]) -> tuple[str, ...]:
-    return tuple(finding.message for finding in parameters.warnings(model, dict(items)))
+def _warnings(model: str, items: tuple[tuple[str, Value], ...], catalog: Catalog) -> tuple[str, ...]:
+    return tuple(finding.message for finding in parameters.warnings(model, dict(items), catalog))
 
 
 def _staged(number: int, position: int, wanted: Wanted) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from batchgen.core import catalog, parameters, pricing
+from batchgen.core import parameters, pricing
+from batchgen.core.catalog import DEFAULT_MODEL, GONE, VENDORS
 
 NAMES = (
     "gpt-image-2.6-sunburst",
@@ -36,9 +37,9 @@ SHUT_DOWN = {
 
 def test_every_model_of_the_vendor_is_there():
     """The names are the vendor's, newest first, and the default is one that has no end yet."""
-    assert catalog.known_names() == NAMES
-    default = catalog.find(catalog.DEFAULT_MODEL)
-    assert catalog.DEFAULT_MODEL == "gpt-image-2.5-flare"
+    assert VENDORS.names == NAMES
+    default = VENDORS.find(DEFAULT_MODEL)
+    assert DEFAULT_MODEL == "gpt-image-2.5-flare"
     assert default is not None
     assert default.shutdown is None
 
@@ -46,7 +47,7 @@ def test_every_model_of_the_vendor_is_there():
 @pytest.mark.parametrize(("snapshot", "model"), SNAPSHOTS.items())
 def test_a_snapshot_has_its_model_s_rules(snapshot, model):
     """A dated name is found as its model, with the same rates and tokens."""
-    assert catalog.find(snapshot) is catalog.find(model)
+    assert VENDORS.find(snapshot) is VENDORS.find(model)
     assert pricing.rates_on(snapshot, date(2026, 11, 21)) == pricing.rates_on(model, date(2026, 11, 21))
     assert pricing.output_tokens(snapshot, "low", "1024x1024") == pricing.output_tokens(model, "low", "1024x1024")
 
@@ -54,7 +55,7 @@ def test_a_snapshot_has_its_model_s_rules(snapshot, model):
 @pytest.mark.parametrize("name", ["gpt-image-2.5", "gpt-image-2.6", "GPT-IMAGE-2", "dall-e-3", "gpt-image-2-2026-04-22", ""])
 def test_what_the_vendor_does_not_answer_to_is_not_found(name):
     """No bare aliases, no other case, no near snapshots: an unknown model has no rules."""
-    assert catalog.find(name) is None
+    assert VENDORS.find(name) is None
 
 
 @pytest.mark.parametrize(("name", "last"), SHUT_DOWN.items())
@@ -89,13 +90,13 @@ def test_an_unknown_model_is_told_what_there_is():
 
 def test_every_replacement_is_in_the_catalog():
     """The way out of a retired model leads somewhere."""
-    ways_out = {model.replacement for model in catalog.MODELS if model.shutdown} | {new for _, new in catalog.GONE.values()}
-    assert all(catalog.find(name) is not None for name in ways_out)
+    ways_out = {model.replacement for model in VENDORS.models if model.shutdown} | {new for _, new in GONE.values()}
+    assert all(VENDORS.find(name) is not None for name in ways_out)
 
 
 def test_what_is_uncertain_is_not_refused():
     """A value stands either among the allowed or is refused; what is open is among the allowed, and warns."""
-    for model in catalog.MODELS:
+    for model in VENDORS.models:
         for name, value in model.uncertain:
             given = {name: value, **({"output_format": "png"} if name == "background" else {})}
             assert parameters.problems(model.name, given) == (), (model.name, name, value)

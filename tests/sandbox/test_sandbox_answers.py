@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 
-from batchgen.core import catalog
+from batchgen.core.catalog import VENDORS
 from batchgen.core.pricing import output_tokens
 from batchgen.errors import WrongUsage
 from batchgen.providers.sandbox import Sandbox, SandboxOptions
@@ -96,7 +96,7 @@ def test_every_model_of_the_catalog_answers(serve):
     """Snapshots and models past their day answer too: the client decides about dates."""
 
     async def scenario(client):
-        names = [name for model in catalog.MODELS for name in (model.name, *model.snapshots)]
+        names = [name for model in VENDORS.models for name in (model.name, *model.snapshots)]
         replies = await asyncio.gather(*(client.generate(model=name) for name in names))
         assert [reply.status for reply in replies] == [200] * len(names)
 

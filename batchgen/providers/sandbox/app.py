@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from batchgen.core import catalog
+from batchgen.core.catalog import VENDORS
 from batchgen.providers.sandbox.access import add_headers, authorise, shape_errors
 from batchgen.providers.sandbox.generations import Generations
 from batchgen.providers.sandbox.log import RequestLog
@@ -82,7 +82,7 @@ async def _models(request: web.Request) -> web.Response:
     authorise(request)
     entries = [
         {"id": name, "object": "model", "created": 0, "owned_by": "system", "shutdown_date": model.shutdown}
-        for model in catalog.MODELS
+        for model in VENDORS.models
         for name in (model.name, *model.snapshots)
     ]
     return web.Response(body=msgspec.json.encode({"object": "list", "data": entries}), content_type="application/json")

@@ -6,8 +6,7 @@ from typing import Any
 
 import msgspec
 
-from batchgen.core import catalog
-from batchgen.core.catalog import Model
+from batchgen.core.catalog import VENDORS, Model
 from batchgen.core.parameters import PARAMETERS, PROMPT_MOST_CHARACTERS, Choice, Integer, problems
 from batchgen.core.pricing import parse_size
 from batchgen.providers.sandbox.refusals import bad, no_model
@@ -74,7 +73,7 @@ def check(body: Mapping[str, Any]) -> Wanted:
             f"but got a string with length {len(prompt)} instead."
         )
         raise bad(message, "prompt", "string_above_max_length")
-    entry = catalog.find(model)
+    entry = VENDORS.find(model)
     if entry is None:
         raise no_model(model)
     _parameters(entry, body)
