@@ -75,6 +75,7 @@ class Project:
             official=not self.on_sandbox and host == _OFFICIAL_HOST,
             day=utc_now().date(),
             update=update,
+            catalog=self.settings.catalog,
         )
 
     def require_key(self) -> None:

@@ -43,8 +43,17 @@ def _entries(settings: "Settings") -> list[dict[str, Any]]:
         {"key": f"defaults.{name}", "value": value, "source": settings.sources.get(f"defaults.{name}", "built-in")}
         for name, value in {**BUILT_IN, **settings.defaults}.items()
     ]
+    found += [
+        {"key": f'models."{name}".{fact}', "value": _shown(value), "source": settings.sources["models"]}
+        for name, facts in settings.models.items()
+        for fact, value in facts.items()
+    ]
     variable = settings.provider.api_key_env
     if variable:
         source = settings.secrets.source(variable)
         found.append({"key": variable, "value": "***" if source else "not set", "source": source or "-"})
     return found
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(value) if isinstance(value, list) else str(value)

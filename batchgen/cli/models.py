@@ -4,10 +4,13 @@ from typing import Any
 
 import click
 
+from batchgen.cli.app import App, pass_app
 from batchgen.cli.console import data, data_json, table
 
+_LISTED = ["1024x1024", "1536x1024", "1024x1536"]
 _LEGEND = """\
-USD of one 1024x1024 image by quality, sync, without the prompt's text; ? is not published, the answer's usage tells it.
+USD of one 1024x1024 image by quality, sync, without the prompt's text; ? is not published, the answer's usage tells it;
+unknown has no price, so that no cost can be told.
 Sizes: free is WxH in steps of 16, 655,360 to 8,294,400 pixels, edges up to 3840 and 3:1;
 listed is 1024x1024, 1536x1024 and 1024x1536.
 The dates are api.openai.com's; gateways may go on. Rates, formats and snapshots: batchgen models --json."""
@@ -15,19 +18,15 @@ The dates are api.openai.com's; gateways may go on. Rates, formats and snapshots
 
 @click.command("models")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def models_command(*, as_json: bool) -> None:
-    """What each model takes and costs."""
-    from batchgen.core.catalog import VENDORS
-
-    found = [_model(model) for model in VENDORS.models]
+@pass_app
+def models_command(app: App, *, as_json: bool) -> None:
+    """What each model takes and costs, with those of the settings."""
+    found = [_model(model) for model in app.settings().catalog.models]
     if as_json:
         data_json({"models": found})
         return
     qualities = ("low", "medium", "high", "xhigh", "max")
-    rows = [
-        [model["name"], *(_cost(model, quality) for quality in qualities), "listed" if model["sizes"] else "free", _gone(model)]
-        for model in found
-    ]
+    rows = [[model["name"], *(_cost(model, quality) for quality in qualities), _sizes(model), _gone(model)] for model in found]
     data(table(["model", *qualities, "sizes", "shut down"], rows, right=range(1, 6)))
     data(_LEGEND)
 
@@ -70,10 +69,18 @@ def _cost(model: dict[str, Any], quality: str) -> str:
     prices = model["image_cost_usd"]["1024x1024"]
     if quality not in prices:
         return "-"
+    if model["usd_per_million_tokens"] is None:
+        return "unknown"
     return "?" if prices[quality] is None else f"{float(prices[quality]):.4f}"
+
+
+def _sizes(model: dict[str, Any]) -> str:
+    if model["sizes"] is None:
+        return "free"
+    return "listed" if model["sizes"] == _LISTED else ", ".join(model["sizes"]) or "auto"
 
 
 def _gone(model: dict[str, Any]) -> str:
     if not model["shutdown"]:
         return ""
-    return f"{model['shutdown']}, use {model['replacement']}"
+    return f"{model['shutdown']}" + (f", use {model['replacement']}" if model["replacement"] else "")

@@ -79,7 +79,8 @@ def warnings(model: str, parameters: Mapping[str, Value], catalog: Catalog = VEN
     """What may be refused: the vendor's documents are silent or contradict each other."""
     entry = catalog.find(model)
     if entry is None:
-        return (Finding("model", f"{model} is not in the catalog: its parameters are not checked and its cost is unknown"),)
+        unknown = "is not in the catalog: its parameters are not checked and its cost is unknown"
+        return (Finding("model", f"{model} {unknown}; {_describe(model)}"),)
     doubtful = [(name, str(value)) for name, value in entry.uncertain if parameters.get(name) == value]
     size = parse_size(str(parameters.get("size")))
     if not entry.certain_sizes and isinstance(entry.sizes, SizeRule) and size and _broken_size(entry.sizes, *size):
@@ -95,10 +96,15 @@ def unavailable(model: str, day: date, catalog: Catalog = VENDORS) -> str:
         gone, replacement = GONE[model]
         return f"{model} was shut down on {gone}; use {replacement}"
     if entry is None:
-        return f"{model} is not a model of api.openai.com that this program knows; it knows {', '.join(catalog.names)}"
+        known = ", ".join(catalog.names)
+        return f"{model} is not a model of api.openai.com that this program knows; it knows {known}; {_describe(model)}"
     if not entry.shut_down_by(day):
         return ""
     return f"{model} was shut down on {entry.shutdown}" + (f"; use {entry.replacement}" if entry.replacement else "")
+
+
+def _describe(model: str) -> str:
+    return f'a newer one can be described in the settings, under [models."{model}"]'
 
 
 def ending(model: str, day: date, catalog: Catalog = VENDORS) -> str:

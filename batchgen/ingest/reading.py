@@ -93,7 +93,8 @@ def _checked(row: Row, terms: Terms, reading: Reading) -> Wanted | None:
         return None
     told = list(_warnings(wanted.request.model, tuple(wanted.request.parameters.items()), terms.catalog))
     if terms.simulated and (gone := parameters.unavailable(wanted.request.model, terms.day, terms.catalog)):
-        told.append(f"{gone}; only the sandbox still answers to it")
+        is_simulated = terms.catalog.find(wanted.request.model) is not None
+        told.append(f"{gone}; only the sandbox still answers to it" if is_simulated else gone)
     if terms.official and (soon := parameters.ending(wanted.request.model, terms.day, terms.catalog)):
         told.append(soon)
     for message in map(shortened, told):

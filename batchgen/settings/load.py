@@ -17,8 +17,11 @@ from batchgen.core.request import Value
 from batchgen.errors import SettingsError
 from batchgen.settings.check import check
 from batchgen.settings.model import Secrets, Settings, tables
+from batchgen.settings.models import described
 
 CONFIG_FILE = "config.toml"
+# Its tables are named by models and not by this program.
+_MODELS = "models"
 _PREFIX = "BATCHGEN_"
 _BUILT_IN = "built-in"
 
@@ -57,6 +60,9 @@ def _from_file(config: Path | None, cwd: Path) -> tuple[dict[str, _Given], Path]
         raise SettingsError(f"{path}: {error}") from None
     found = {}
     for table, content in document.items():
+        if table == _MODELS:
+            found[_MODELS] = _Given(content, str(path), path.parent.resolve())
+            continue
         if not isinstance(content, dict):
             raise SettingsError(f"{path}: {table} stands outside of a table; {_nearest(table)}")
         for key, value in content.items():
@@ -127,6 +133,9 @@ def _build(found: Mapping[str, _Given], home: Path, secrets: Secrets) -> Setting
         for name, given in found.items()
         if name.startswith("defaults.")
     }
+    told = found.get(_MODELS)
+    if told is not None:
+        parts |= {"models": told.value, "catalog": described(told.value, told.source)}
     settings = Settings(**parts, defaults=defaults, sources=sources, secrets=secrets)
     check(settings)
     return settings

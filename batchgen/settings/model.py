@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
+from batchgen.core.catalog import VENDORS, Catalog
 from batchgen.core.request import Value
 from batchgen.errors import SettingsError
 
@@ -73,7 +74,10 @@ class SandboxSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything a person tunes. `sources` says for each `table.key` where its value came from."""
+    """Everything a person tunes. `sources` says for each `table.key` where its value came from.
+
+    `models` is what was written about models, name -> fact -> value; `catalog` is what is known of them with that.
+    """
 
     database: DatabaseSettings = DatabaseSettings()
     storage: StorageSettings = StorageSettings()
@@ -82,6 +86,8 @@ class Settings:
     retry: RetrySettings = RetrySettings()
     sandbox: SandboxSettings = SandboxSettings()
     defaults: Mapping[str, Value] = field(default_factory=dict)
+    models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    catalog: Catalog = field(default_factory=lambda: VENDORS, repr=False)
     sources: Mapping[str, str] = field(default_factory=dict)
     secrets: "Secrets" = field(default_factory=lambda: Secrets({}), repr=False)
 

@@ -1,5 +1,6 @@
 """The catalog says which models there are, and until when."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -101,3 +102,13 @@ def test_what_is_uncertain_is_not_refused():
             given = {name: value, **({"output_format": "png"} if name == "background" else {})}
             assert parameters.problems(model.name, given) == (), (model.name, name, value)
             assert [finding.field for finding in parameters.warnings(model.name, given)] == [name]
+
+
+def test_a_catalog_is_not_changed_but_another_one_made():
+    """A model takes the place of the one of its name, a new one stands behind; the first catalog is as it was."""
+    two = VENDORS.find("gpt-image-2")
+    changed = VENDORS.with_model(replace(two, qualities=("low",))).with_model(replace(two, name="new", snapshots=()))
+    assert changed.names == (*NAMES, "new")
+    assert changed.find("gpt-image-2-2026-04-21").qualities == ("low",)
+    assert VENDORS.find("gpt-image-2") is two
+    assert VENDORS.names == NAMES

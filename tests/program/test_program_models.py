@@ -1,0 +1,62 @@
+"""Models of the settings, in the commands."""
+
+from .conftest import Program
+
+CONFIG = """
+[models."gpt-image-3"]
+qualities = ["low", "medium"]
+sizes = ["1024x1024", "2000x1000"]
+shutdown = 2099-12-31
+
+[models."gpt-image-2"]
+qualities = ["low"]
+"""
+MANIFEST = "custom_id,prompt,model,size,quality\nfox,A fox,gpt-image-3,2000x1000,low\n"
+
+
+def test_the_commands_know_the_models_of_the_settings(program: Program) -> None:
+    """`models` and `config` show what was written; a price that nobody knows is unknown and not zero."""
+    program.write("config.toml", CONFIG)
+    shown = {model["name"]: model for model in program.json("models")["models"]}
+    assert shown["gpt-image-2"]["qualities"] == ["low"]
+    assert shown["gpt-image-2"]["usd_per_million_tokens"] is not None
+    added = shown["gpt-image-3"]
+    assert (added["sizes"], added["shutdown"], added["replacement"]) == (["1024x1024", "2000x1000"], "2099-12-31", None)
+    assert (added["usd_per_million_tokens"], added["image_cost_usd"]["1024x1024"]) == (None, {"low": None, "medium": None})
+    (line,) = [line for line in program.run("models").stdout.splitlines() if line.startswith("gpt-image-3")]
+    assert line.split() == ["gpt-image-3", "unknown", "unknown", "-", "-", "-", "1024x1024,", "2000x1000", "2099-12-31"]
+    config = program.json("config")
+    assert config['models."gpt-image-3".sizes']["value"] == "1024x1024, 2000x1000"
+    assert config['models."gpt-image-2".qualities']["source"].endswith("config.toml")
+
+
+def test_a_manifest_is_checked_against_the_models_of_the_settings(program: Program) -> None:
+    """A model that was described is taken with its own rules at the vendor's address, a changed one with its new ones."""
+    program.write("foxes.csv", MANIFEST)
+    refused = program.run("submit", "foxes.csv", code=2).stderr
+    assert "foxes.csv:2: model: gpt-image-3 is not a model of api.openai.com that this program knows" in refused
+    assert 'a newer one can be described in the settings, under [models."gpt-image-3"]' in refused
+    program.write("config.toml", CONFIG)
+    done = program.run("submit", "foxes.csv")
+    assert "warning: foxes.csv:2: gpt-image-3 will be shut down on 2099-12-31" in done.stderr
+    program.write("owls.csv", "prompt,model,size,quality\nAn owl,gpt-image-3,1536x1024,max\nAn owl,gpt-image-2,,high\n")
+    told = program.run("submit", "owls.csv", code=2).stderr.removeprefix("batchgen: ").splitlines()
+    assert told == [
+        "owls.csv:2: size: 1536x1024: gpt-image-3 takes 1024x1024, 2000x1000 or auto",
+        "owls.csv:2: quality: max: gpt-image-3 takes low, medium, auto",
+        "owls.csv:3: quality: high: gpt-image-2 takes low, auto",
+        "3 problems: nothing was stored",
+    ]
+    assert [batch["name"] for batch in program.json("status")["batches"]] == ["foxes"]
+
+
+def test_an_unknown_model_passes_at_a_gateway_with_a_warning(program: Program) -> None:
+    """Nobody is kept from a model that the program does not know; what follows from that is said."""
+    program.environment["OPENAI_BASE_URL"] = "http://127.0.0.1:9/v1"
+    program.write("foxes.csv", MANIFEST)
+    told = program.run("submit", "foxes.csv").stderr.splitlines()
+    assert told == [
+        "warning: foxes.csv:2: gpt-image-3 is not in the catalog: its parameters are not checked and its cost is unknown; "
+        'a newer one can be described in the settings, under [models."gpt-image-3"]',
+        "foxes: 1 row, 1 new",
+    ]
