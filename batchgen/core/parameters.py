@@ -3,18 +3,18 @@
 `problems` refuses what is certain to be refused by the API; `warnings` names what its documents leave open.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from batchgen.core import sizes, tutorials
 from batchgen.core.catalog import GONE, VENDORS, Catalog, Model, SizeRule
-from batchgen.core.pricing import parse_size
 from batchgen.core.request import Value
 
 PROMPT_MOST_CHARACTERS = 32_000
 
-_SIZE = re.compile(r"[1-9][0-9]{0,5}x[1-9][0-9]{0,5}", re.ASCII)
+# Above so many pixels the vendor calls sizes experimental (2560x1440).
+_EXPERIMENTAL_PIXELS = 2560 * 1440
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +67,12 @@ PARAMETERS: dict[str, Kind] = {
 def problems(model: str, parameters: Mapping[str, Value], catalog: Catalog = VENDORS) -> tuple[Finding, ...]:
     """What the API is certain to refuse, one finding a parameter; empty for a model without rules except for wrong types."""
     found = [finding for name, value in parameters.items() for finding in misfits(name, value)]
-    entry = catalog.find(model)
-    if entry is not None:
-        bad = {finding.field for finding in found}
-        sound = {name: value for name, value in parameters.items() if name not in bad}
-        found += [Finding(name, message) for name, message in _broken_rules(entry, sound)]
-    return tuple(found)
+    bad = {finding.field for finding in found}
+    sound = {name: value for name, value in parameters.items() if name not in bad}
+    return (
+        *found,
+        *(Finding(name, f"{sound[name]}: {message}") for name, message in _broken_rules(catalog.find(model), sound)),
+    )
 
 
 def warnings(model: str, parameters: Mapping[str, Value], catalog: Catalog = VENDORS) -> tuple[Finding, ...]:
@@ -82,11 +82,15 @@ def warnings(model: str, parameters: Mapping[str, Value], catalog: Catalog = VEN
         unknown = "is not in the catalog: its parameters are not checked and its cost is unknown"
         return (Finding("model", f"{model} {unknown}; {_describe(model)}"),)
     doubtful = [(name, str(value)) for name, value in entry.uncertain if parameters.get(name) == value]
-    size = parse_size(str(parameters.get("size")))
-    if not entry.certain_sizes and isinstance(entry.sizes, SizeRule) and size and _broken_size(entry.sizes, *size):
-        doubtful.append(("size", str(parameters["size"])))
+    size = str(parameters.get("size"))
+    edges = sizes.edges_of(size)
+    if not entry.certain_sizes and isinstance(entry.sizes, SizeRule) and edges and sizes.fault(entry.sizes, *edges):
+        doubtful.append(("size", size))
     left_open = f"may be refused by {entry.name}: the vendor's documents leave it open"
-    return tuple(Finding(name, f"{name}={value} {left_open}") for name, value in doubtful)
+    found = [Finding(name, f"{name}={value} {left_open}") for name, value in doubtful]
+    if isinstance(entry.sizes, SizeRule) and edges and edges[0] * edges[1] > _EXPERIMENTAL_PIXELS:
+        found.append(Finding("size", f"size={size} is experimental: so the vendor calls what is above 2560x1440"))
+    return tuple(found)
 
 
 def unavailable(model: str, day: date, catalog: Catalog = VENDORS) -> str:
@@ -123,7 +127,8 @@ def misfits(name: str, value: Value) -> Iterator[Finding]:
                 yield Finding(name, f"{value!s}: must be a whole number from {least} to {most}")
         case Choice(words):
             if value not in words:
-                yield Finding(name, f"{value!s}: must be one of {', '.join(words)}")
+                instead = tutorials.value_told(name, value)
+                yield Finding(name, f"{value!s}: {instead or 'must be one of ' + ', '.join(words)}")
         case Text():
             if not isinstance(value, str) or not value:
                 yield Finding(name, "is empty" if value == "" else f"{value!s}: must be text")
@@ -131,12 +136,12 @@ def misfits(name: str, value: Value) -> Iterator[Finding]:
             yield Finding(name, "is not a parameter of the API")
 
 
-def _broken_rules(model: Model, parameters: Mapping[str, Value]) -> Iterator[tuple[str, str]]:
-    for name, rule in _RULES:
-        if name in parameters:
-            message = rule(model, parameters)
-            if message:
-                yield name, f"{parameters[name]}: {message}"
+def _broken_rules(model: Model | None, parameters: Mapping[str, Value]) -> Iterator[tuple[str, str]]:
+    if model is None:
+        told = [("size", _size_of_dalle(None, str(parameters.get("size"))))]
+    else:
+        told = [(name, rule(model, parameters)) for name, rule in _RULES if name in parameters]
+    return ((name, message) for name, message in told if message)
 
 
 def _quality(model: Model, parameters: Mapping[str, Value]) -> str:
@@ -173,50 +178,22 @@ def _size(model: Model, parameters: Mapping[str, Value]) -> str:
         return ""
     if not isinstance(model.sizes, SizeRule):
         return "" if size in model.sizes else f"{model.name} takes {', '.join(model.sizes)} or auto"
-    edges = parse_size(size) if _SIZE.fullmatch(size) else None
+    edges = sizes.edges_of(size)
     if edges is None:
         return "must be WIDTHxHEIGHT in pixels, like 1024x1024, or auto"
-    broken = _broken_size(model.sizes, *edges)
-    if not broken or not model.certain_sizes:
+    if not model.certain_sizes:
+        return _size_of_dalle(model, size)
+    broken = sizes.fault(model.sizes, *edges)
+    if not broken:
         return ""
-    width, height = nearest_size(model.sizes, *edges)
+    width, height = sizes.nearest(model.sizes, *edges)
     return f"{broken}; nearest: {width}x{height}"
 
 
-def _broken_size(rule: SizeRule, width: int, height: int) -> str:
-    short, long = sorted((width, height))
-    if width % rule.step or height % rule.step:
-        return f"edges must be multiples of {rule.step}"
-    if long > rule.longest:
-        return f"the longest edge may have {rule.longest} pixels"
-    if long > rule.ratio * short:
-        return f"the edges' ratio may be {rule.ratio}:1 at most"
-    if width * height < rule.fewest:
-        return f"needs at least {rule.fewest:,} pixels"
-    if width * height > rule.most:
-        return f"may have {rule.most:,} pixels at most"
-    return ""
-
-
-def nearest_size(rule: SizeRule, width: int, height: int) -> tuple[int, int]:
-    """The valid size closest to the one asked for, its shape kept as far as the rule lets it."""
-    ratio = min(max(width / height, 1 / rule.ratio), rule.ratio)
-    area = min(max(width * height, rule.fewest), rule.most)
-    target = ((area * ratio) ** 0.5, (area / ratio) ** 0.5)
-    shrink = min(1.0, rule.longest / max(target))
-    starts = [int(edge * shrink) // rule.step * rule.step for edge in target]
-    candidates = [
-        (w, h)
-        for w in range(starts[0] - 2 * rule.step, starts[0] + 4 * rule.step, rule.step)
-        for h in range(starts[1] - 2 * rule.step, starts[1] + 4 * rule.step, rule.step)
-        if w > 0 and h > 0 and not _broken_size(rule, w, h)
-    ]
-    wanted_width, wanted_height = target[0] * shrink, target[1] * shrink
-
-    def distance(size: tuple[int, int]) -> tuple[float, int]:
-        return abs(size[0] - wanted_width) + abs(size[1] - wanted_height), -size[0] * size[1]
-
-    return min(candidates, key=distance)
+def _size_of_dalle(model: Model | None, size: str) -> str:
+    """Of a model whose sizes are not known for certain, what is certain all the same."""
+    instead = sizes.enlarged(model, size)
+    return f"is a size of DALL-E; write {instead} instead" if instead else ""
 
 
 _RULES: tuple[tuple[str, Callable[[Model, Mapping[str, Value]], str]], ...] = (

@@ -79,7 +79,7 @@ WRONG = [
     ({"prompt": "a", "custom_id": 1.5}, [("custom_id", "1.5: must be text or a whole number")]),
     (
         {"prompt": "", "n": 0, "quality": "hd", "custom_id": "con"},
-        [("prompt", "is empty"), ("quality", "must be one of"), ("n", "must be"), ("custom_id", "device")],
+        [("prompt", "is empty"), ("quality", "write high"), ("n", "must be"), ("custom_id", "device")],
     ),
 ]
 

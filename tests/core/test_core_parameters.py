@@ -37,8 +37,8 @@ GOOD = [
 # model, parameters, field, part of the message
 BAD = [
     *((ANY, {"n": value}, "n", "must be a whole number from 1 to 10") for value in (0, 11, -1, 2.0, "2", "two", True)),
-    (ANY, {"quality": "standard"}, "quality", "standard: must be one of low, medium, high, xhigh, max, auto"),
-    (ANY, {"quality": "hd"}, "quality", "must be one of"),
+    (ANY, {"quality": "best"}, "quality", "best: must be one of low, medium, high, xhigh, max, auto"),
+    (ANY, {"quality": "standard"}, "quality", "standard: is a word of DALL-E; write medium instead"),
     (ANY, {"quality": "HIGH"}, "quality", "must be one of"),
     (ANY, {"quality": 1}, "quality", "1: must be one of"),
     ("gpt-image-2", {"quality": "xhigh"}, "quality", "xhigh: gpt-image-2 takes low, medium, high, auto"),
@@ -76,7 +76,9 @@ BAD = [
         for name in ("response_format", "style", "seed", "negative_prompt")
     ),
     ("some-gateway-model", {"n": 0}, "n", "must be a whole number"),
-    ("some-gateway-model", {"quality": "hd"}, "quality", "must be one of"),
+    ("some-gateway-model", {"quality": "hd"}, "quality", "hd: is a word of DALL-E; write high instead"),
+    ("some-gateway-model", {"size": "512x512"}, "size", "512x512: is a size of DALL-E; write 1024x1024 instead"),
+    (NEWEST, {"size": "256x256"}, "size", "256x256: is a size of DALL-E; write 1024x1024 instead"),
 ]
 
 
@@ -116,6 +118,11 @@ WARNED = [
     ("gpt-image-2.5-flare", {"complexity": "high"}, ["complexity"]),
     ("gpt-image-2.5-flare", {"background": "transparent", "quality": "max"}, []),
     ("gpt-image-2.6-flare", {"complexity": "high", "quality": "high"}, []),
+    ("gpt-image-2.6-flare", {"size": "640x480"}, ["size"]),
+    ("gpt-image-2", {"size": "2560x1440"}, []),
+    ("gpt-image-2", {"size": "1440x2560"}, []),
+    ("gpt-image-2", {"size": "2576x1440"}, ["size"]),
+    ("gpt-image-2", {"size": "3840x2160"}, ["size"]),
     ("a-gateway-model", {}, ["model"]),
 ]
 

@@ -1,12 +1,13 @@
 """Free sizes: each rule refuses what it must, and names the nearest size that is right."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from batchgen.core import parameters
-from batchgen.core.catalog import SizeRule
-from batchgen.core.parameters import nearest_size
+from batchgen.core import parameters, sizes
+from batchgen.core.catalog import VENDORS, Model, SizeRule
 
 MODEL = "gpt-image-2.5-flare"
 RULE = SizeRule()
@@ -87,7 +88,7 @@ EDGE = st.one_of(st.integers(1, 999_999), st.integers(1, 5000), st.integers(1, 2
 @example(1, 999_999)
 def test_the_nearest_size_is_valid(width, height):
     """Whatever is asked for, what is proposed is taken; and what is valid is proposed itself."""
-    nearest = nearest_size(RULE, width, height)
+    nearest = sizes.nearest(RULE, width, height)
     assert _is_valid(*nearest)
     if _is_valid(width, height):
         assert nearest == (width, height)
@@ -98,5 +99,54 @@ def test_a_size_is_refused_exactly_when_it_breaks_the_rule(width, height):
     """No valid size is refused, no invalid one passes, and none lies on its side in the answer."""
     found = parameters.problems(MODEL, {"size": f"{width}x{height}"})
     assert (not found) == _is_valid(width, height)
-    nearest_width, nearest_height = nearest_size(RULE, width, height)
+    nearest_width, nearest_height = sizes.nearest(RULE, width, height)
     assert (nearest_width - nearest_height) * (width - height) >= 0
+
+
+LISTED = Model("listed", (), ("1024x1024", "1536x1024", "1024x1536", "2048x2048"))
+# model, size that was asked for, the one to take instead
+ENLARGED = [
+    ("gpt-image-2", "512x512", "816x816"),
+    ("gpt-image-2.5-flare", "256x256", "816x816"),
+    ("gpt-image-2", "640x480", "944x704"),
+    ("gpt-image-2", "480x640", "704x944"),
+    ("gpt-image-2", "900x100", "1408x480"),
+    ("gpt-image-2", "1024x640", None),
+    ("gpt-image-2", "1000x1000", None),
+    ("gpt-image-2", "big", None),
+    ("gpt-image-2", "auto", None),
+    ("gpt-image-1-mini", "512x512", "1024x1024"),
+    ("gpt-image-1-mini", "640x480", "1536x1024"),
+    ("gpt-image-1-mini", "300x500", "1024x1536"),
+    ("gpt-image-1-mini", "1024x1024", None),
+    ("gpt-image-1-mini", "1792x1024", None),
+    ("gpt-image-2.6-flare", "512x512", "1024x1024"),
+    ("gpt-image-2.6-flare", "640x480", None),
+    ("a-gateway-model", "256x256", "1024x1024"),
+    ("a-gateway-model", "640x480", None),
+    ("listed", "512x512", "1024x1024"),
+    ("only-auto", "512x512", None),
+]
+
+
+@pytest.mark.parametrize(("model", "size", "instead"), ENLARGED)
+def test_a_size_that_is_too_small_is_enlarged(model, size, instead):
+    """The smallest of that shape that the model takes; nothing else is touched, nor what nobody knows to be too small."""
+    catalog = VENDORS.with_model(LISTED).with_model(replace(LISTED, name="only-auto", sizes=()))
+    assert sizes.enlarged(catalog.find(model), size) == instead
+    if instead:
+        assert parameters.problems(model, {"size": instead}, catalog) == ()
+
+
+@given(EDGE, EDGE)
+def test_an_enlarged_size_is_valid_and_keeps_its_shape(width, height):
+    """Whatever is too small: what is taken instead is valid, and nearly as wide for its height as far as the rule lets it."""
+    instead = sizes.enlarged(VENDORS.find(MODEL), f"{width}x{height}")
+    if width * height >= RULE.fewest:
+        assert instead is None
+        return
+    edges = sizes.edges_of(instead)
+    assert _is_valid(*edges)
+    assert edges[0] * edges[1] < 1.1 * RULE.fewest
+    wanted = min(max(width / height, 1 / 3), 3)
+    assert abs(edges[0] / edges[1] / wanted - 1) < 0.08

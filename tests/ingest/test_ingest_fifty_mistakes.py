@@ -35,7 +35,7 @@ CSV = [
     (_line(custom_id="Möwe"), []),
     (_line(n="0"), [("n", "0: must be a whole number from 1 to 10")]),
     (_line(n="two"), [("n", "two: must be a whole number")]),
-    (_line(quality="standard"), [("quality", "standard: must be one of low, medium")]),
+    (_line(quality="standard"), [("quality", "standard: is a word of DALL-E; write medium instead")]),
     (_line(model="gpt-image-2", quality="xhigh"), [("quality", "gpt-image-2 takes low, medium, high, auto")]),
     (_line(size="big"), [("size", "must be WIDTHxHEIGHT")]),
     (_line(size="1920x1080"), [("size", "multiples of 16; nearest: 1920x1088")]),

@@ -149,7 +149,10 @@ BAD = [
     ({"config": "[provider]\nname = 'azure'\n"}, "config.toml: [provider] name = 'azure': must be openai or sandbox"),
     ({"config": "[provider]\nbase_url = 'localhost'\n"}, "config.toml: [provider] base_url = 'localhost': must begin with"),
     ({"config": "[storage]\nroot = 5\n"}, "config.toml: [storage] root = 5"),
-    ({"config": "[defaults]\nquality = 'hd'\n"}, "config.toml: [defaults] quality: hd: must be one of low"),
+    (
+        {"config": "[defaults]\nquality = 'hd'\n"},
+        "config.toml: [defaults] quality: hd: is a word of DALL-E; write high instead",
+    ),
     ({"config": "[defaults]\nn = 'two'\n"}, "config.toml: [defaults] n: two: must be a whole number from 1 to 10"),
     ({"config": "[defaults]\nsize = [1024, 1024]\n"}, "config.toml: [defaults] size: [1024, 1024]: must be text"),
     ({"config": "[defaults]\nmodel = 5\n"}, "config.toml: [defaults] model: 5: must be text"),

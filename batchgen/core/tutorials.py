@@ -1,0 +1,46 @@
+"""The words of the tutorials: fields and values that many guides show and the vendor's API refuses, with what to write instead.
+
+They come from models that are gone, from other APIs and from gateways. Taking such a column for metadata would buy another
+picture than the one that was meant.
+"""
+
+_EDIT = "is not a field of the API; write image instead, which makes the request an edit"
+_SIZE = "is not a field of the API; write size instead, in pixels, like 1024x1024"
+
+# Word of a field -> what it is, and what to write instead.
+FIELDS: dict[str, str] = {
+    "style": "is refused by the GPT Image models; write it into the prompt instead, like 'Style: vivid'",
+    "negative_prompt": "is not a field of the API; write it into the prompt instead, like 'Avoid: text, frames'",
+    "response_format": "is refused by the GPT Image models, whose answers always hold the image itself; leave it out",
+    "reference_image": _EDIT,
+    "image_urls": _EDIT,
+    "image_size": _SIZE,
+    "resolution": _SIZE,
+    "aspect_ratio": "is not a field of the API; write size instead, with edges in that ratio, like 1536x1024 for 3:2",
+    "seed": "is not a field of the API, where no image can be made twice; leave it out, and write n for several images",
+    "steps": "is not a field of the API; write quality instead, like high",
+    "guidance": "is not a field of the API; leave it out, and write what matters into the prompt",
+    "thinking": "is not a field of the API; the nearest is complexity, of the gpt-image-2.6 models",
+}
+
+# Words of DALL-E for a quality -> ours that comes closest. Standard was its lesser one and what one got unasked, as medium is
+# here; low would be less than was asked for.
+QUALITIES = {"standard": "medium", "hd": "high"}
+
+_VALUES = {
+    **{("quality", word): f"is a word of DALL-E; write {ours} instead" for word, ours in QUALITIES.items()},
+    ("quality", "thinking"): "is no quality; the nearest is complexity=high, of the gpt-image-2.6 models",
+}
+
+# Sizes of DALL-E below what any model of today makes.
+SMALL_SIZES = ("256x256", "512x512")
+
+
+def plain(word: str) -> str:
+    """A word as it stands in `FIELDS`, however it was joined and in whatever case."""
+    return word.strip().casefold().replace("-", "_").replace(" ", "_")
+
+
+def value_told(field: str, value: object) -> str:
+    """What a value of a field is, and what to write instead; empty for one that is no word of the tutorials."""
+    return _VALUES.get((field, str(value)), "")
