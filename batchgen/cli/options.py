@@ -8,9 +8,9 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from batchgen.core import fields
+from batchgen.core import fields, tutorials
 from batchgen.core.manifest import typed
-from batchgen.core.parameters import PARAMETERS, Choice, misfits
+from batchgen.core.parameters import PARAMETERS, Choice, unfit
 from batchgen.core.request import Value
 from batchgen.errors import WrongUsage
 
@@ -53,8 +53,11 @@ def request_fields(command: _Command) -> _Command:
     for name in reversed(FIELD_OPTIONS):
         kind = PARAMETERS.get(name)
         words = f" One of {', '.join(kind.words)}." if isinstance(kind, Choice) else ""
-        option = click.option(f"--{name.replace('_', '-')}", name, help=f"{name} of rows that do not give it.{words}")
+        option = click.option(_written(name), name, help=f"{name} of rows that do not give it.{words}")
         command = option(command)
+    # Whoever types one of these is told what to write instead.
+    for name in tutorials.FIELDS:
+        command = click.option(_written(name), name, hidden=True)(command)
     return command
 
 
@@ -63,11 +66,16 @@ def given_fields(values: Mapping[str, Any]) -> dict[str, Value]:
 
     What depends on the model is checked with each row.
     """
-    given = {name: typed(name, values[name]) for name in FIELD_OPTIONS if values.get(name) is not None}
+    names = (*FIELD_OPTIONS, *tutorials.FIELDS)
+    given = {name: typed(name, values[name]) for name in names if values.get(name) is not None}
     for name, value in given.items():
-        for finding in misfits(name, value) if name in PARAMETERS else ():
-            raise WrongUsage(f"--{name.replace('_', '-')} {finding.message}")
+        for finding in unfit(name, value):
+            raise WrongUsage(f"{_written(name)} {finding.message}")
     return given
+
+
+def _written(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def column_mapping(columns: Sequence[str]) -> dict[str, str]:
@@ -75,14 +83,24 @@ def column_mapping(columns: Sequence[str]) -> dict[str, str]:
     mapping = {}
     for text in columns:
         word, equals, header = text.partition("=")
-        field = fields.canonical(word) or (word.strip().casefold() if word.strip().casefold() in fields.NOT_YET else None)
+        field = fields.canonical(word) or _refused(word)
         if not equals or field is None:
             known = ", ".join(fields.FIELDS)
             raise WrongUsage(f"--column {text}: write FIELD=HEADER, where FIELD is one of {known}")
         if field in fields.NOT_YET and header:
             raise WrongUsage(f"--column {text}: {field} is not supported yet")
+        if field in tutorials.FIELDS and header:
+            raise WrongUsage(f"--column {text}: {field} {tutorials.FIELDS[field]}")
         mapping[field] = header.strip()
     return mapping
+
+
+def _refused(word: str) -> str | None:
+    """A field that no column can carry, so that --column can only give such a column to the person."""
+    folded = word.strip().casefold()
+    if folded in fields.NOT_YET:
+        return folded
+    return tutorials.plain(word) if tutorials.plain(word) in tutorials.FIELDS else None
 
 
 def manifest_sources(paths: Sequence[str], name: str | None, *, simulated: bool) -> "list[Manifest]":

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from batchgen.core import tutorials
 from batchgen.core.parameters import PARAMETERS, Finding
 
 # `id` stands in where there is no custom_id.
@@ -97,12 +98,15 @@ def _twice(names: Sequence[str]) -> Iterable[Finding]:
 
 
 def _suspicious(name: str, mapping: Mapping[str, str]) -> Iterable[Finding]:
-    word = name.casefold()
+    word, dead = name.casefold(), tutorials.plain(name)
+    if dead in tutorials.FIELDS and dead not in mapping:
+        yield Finding(name, f"{tutorials.FIELDS[dead]}; if the column is your own, say --column {dead}=")
+        return
     if word in NOT_YET and word not in mapping:
         yield Finding(name, f"is not supported yet; if the column is your own, say --column {word}=")
         return
     # `id` beside a custom_id, and what --column gave away, are the person's own columns.
-    if canonical(word) is not None or word in NOT_YET:
+    if canonical(word) is not None or word in NOT_YET or dead in tutorials.FIELDS:
         return
     meant = near(word, (field for field in (*FIELDS, *NOT_YET) if field not in mapping))
     if meant is not None:

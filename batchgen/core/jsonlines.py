@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NoReturn
 
-from batchgen.core import fields
+from batchgen.core import fields, tutorials
 from batchgen.core.fields import CUSTOM_ID
 from batchgen.core.manifest import MOST_ROW_CHARACTERS, Row, Unreadable, typed
 from batchgen.core.parameters import Finding
@@ -49,7 +49,8 @@ def _row(number: int, text: str, by_keys: Any) -> Row:
     findings = list(columns.findings)
     cells = {field: value[keys[index]] for field, index in columns.fields}
     metadata = {name: value[keys[index]] for name, index in columns.metadata if value[keys[index]] is not None}
-    findings += _nested(value)
+    told = {finding.field for finding in findings}
+    findings += _nested({key: cell for key, cell in value.items() if key not in told})
     return Row(number, _given(cells), metadata, tuple(findings))
 
 
@@ -83,6 +84,8 @@ def _nested(value: Mapping[str, Any]) -> list[Finding]:
 def _unknown_in_body(key: str) -> str:
     if key in fields.NOT_YET:
         return "is not supported yet"
+    if tutorials.plain(key) in tutorials.FIELDS:
+        return tutorials.FIELDS[tutorials.plain(key)]
     meant = fields.near(key, fields.REQUEST_FIELDS)
     return "is not a field of a request" + (f"; do you mean {meant}?" if meant else "")
 

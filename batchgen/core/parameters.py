@@ -136,6 +136,16 @@ def misfits(name: str, value: Value) -> Iterator[Finding]:
             yield Finding(name, "is not a parameter of the API")
 
 
+def unfit(name: str, value: Value) -> Iterator[Finding]:
+    """What is wrong with a field of a request that is given to every row, whatever the row and its model."""
+    if name in tutorials.FIELDS:
+        yield Finding(name, tutorials.FIELDS[name])
+    elif name in PARAMETERS:
+        yield from misfits(name, value)
+    elif not isinstance(value, str) or not value:
+        yield Finding(name, "is empty" if value == "" else f"{value!s}: must be text")
+
+
 def _broken_rules(model: Model | None, parameters: Mapping[str, Value]) -> Iterator[tuple[str, str]]:
     if model is None:
         told = [("size", _size_of_dalle(None, str(parameters.get("size"))))]

@@ -9,9 +9,9 @@ _SIZE = "is not a field of the API; write size instead, in pixels, like 1024x102
 
 # Word of a field -> what it is, and what to write instead.
 FIELDS: dict[str, str] = {
-    "style": "is refused by the GPT Image models; write it into the prompt instead, like 'Style: vivid'",
+    "style": "is not taken by the GPT Image models; write it into the prompt instead, like 'Style: vivid'",
     "negative_prompt": "is not a field of the API; write it into the prompt instead, like 'Avoid: text, frames'",
-    "response_format": "is refused by the GPT Image models, whose answers always hold the image itself; leave it out",
+    "response_format": "is not taken by the GPT Image models, whose answers always hold the image itself; leave it out",
     "reference_image": _EDIT,
     "image_urls": _EDIT,
     "image_size": _SIZE,

@@ -11,7 +11,7 @@ import msgspec
 from dotenv import dotenv_values
 
 from batchgen.core import fields as request_fields
-from batchgen.core import parameters
+from batchgen.core import parameters, tutorials
 from batchgen.core.manifest import typed
 from batchgen.core.request import Value
 from batchgen.errors import SettingsError
@@ -95,7 +95,7 @@ def _known(table: str, key: str, place: str) -> str:
     """The dotted name of a key that exists. Raises SettingsError with the nearest one that does."""
     known = tables()
     if table == "defaults":
-        if key in request_fields.REQUEST_FIELDS:
+        if key in request_fields.REQUEST_FIELDS or key in tutorials.FIELDS:
             return f"defaults.{key}"
         raise SettingsError(f"{place} is not a field of a request; {_nearest(f'defaults.{key}')}")
     if key in known.get(table, {}):
@@ -145,7 +145,7 @@ def _default(name: str, given: _Given) -> Value:
     """A field of a request for every row: what is wrong with it is told once, and not on every line."""
     value = typed(name, given.value) if isinstance(given.value, str) else given.value
     # What depends on the model is checked with each row's.
-    for finding in parameters.misfits(name if name in parameters.PARAMETERS else "user", value):
+    for finding in parameters.unfit(name, value):
         raise SettingsError(f"{given.source}: [defaults] {name}: {finding.message}")
     checked: Value = value
     return checked

@@ -146,7 +146,7 @@ JSONL = [
     (_json(_batch(custom_id="c", method="GET")), [("method", "GET: must be POST")]),
     (_json(_batch(custom_id="d", url="/v1/images/edits")), [("url", "only /v1/images/generations is supported")]),
     (_json(_batch(custom_id="e", body="A fox")), [("body", "must be an object")]),
-    (_json(_batch(custom_id="f", body={"prompt": "A fox", "seed": 1})), [("seed", "is not a field of a request")]),
+    (_json(_batch(custom_id="f", body={"prompt": "A fox", "seed": 1})), [("seed", "is not a field of the API")]),
     (_json(_batch(custom_id="g", body={"prompt": "A fox", "Size": "auto"})), [("Size", "do you mean size?")]),
     (_json(_batch(custom_id="h", body={"prompt": "A fox", "stream": True})), [("stream", "is not supported yet")]),
     (_json(_batch(custom_id="i", body={"prompt": "A fox", "n": [1]})), [("n", "must not be nested")]),

@@ -1,0 +1,155 @@
+"""The words of the tutorials: each is refused wherever it stands, with what to write instead, and nothing is stored."""
+
+import json
+
+import pytest
+
+from batchgen.cli import options
+from batchgen.core import tutorials
+from batchgen.errors import ManifestError, SettingsError, WrongUsage
+from batchgen.settings import load as loading
+
+EDIT = "is not a field of the API; write image instead, which makes the request an edit"
+SIZE = "is not a field of the API; write size instead, in pixels, like 1024x1024"
+
+# The word, a value of it, and all that is told of it.
+WORDS = [
+    ("style", "vivid", "is not taken by the GPT Image models; write it into the prompt instead, like 'Style: vivid'"),
+    ("negative_prompt", "text", "is not a field of the API; write it into the prompt instead, like 'Avoid: text, frames'"),
+    (
+        "response_format",
+        "url",
+        "is not taken by the GPT Image models, whose answers always hold the image itself; leave it out",
+    ),
+    ("reference_image", "cup.png", EDIT),
+    ("image_urls", "http://h/cup.png", EDIT),
+    ("image_size", "square_hd", SIZE),
+    ("resolution", "1K", SIZE),
+    (
+        "aspect_ratio",
+        "16:9",
+        "is not a field of the API; write size instead, with edges in that ratio, like 1536x1024 for 3:2",
+    ),
+    ("seed", 7, "is not a field of the API, where no image can be made twice; leave it out, and write n for several images"),
+    ("steps", 30, "is not a field of the API; write quality instead, like high"),
+    ("guidance", 7.5, "is not a field of the API; leave it out, and write what matters into the prompt"),
+    ("thinking", True, "is not a field of the API; the nearest is complexity, of the gpt-image-2.6 models"),
+]
+OWN = "; if the column is your own, say --column {}="
+
+
+def test_every_word_is_in_the_table():
+    """A word that is added must be added here, with what is told of it."""
+    assert [word for word, _, _ in WORDS] == list(tutorials.FIELDS)
+
+
+def _refused(desk, name: str, content: str, **terms) -> str:
+    """What is told of a manifest with one problem, behind the file's name."""
+    with pytest.raises(ManifestError) as caught:
+        desk.submit(desk.manifest(name, content), **terms)
+    told, count = str(caught.value).splitlines()
+    assert count == "1 problem: nothing was stored"
+    assert (desk.count("batches"), desk.count("jobs")) == (0, 0)
+    return told.partition(name)[2]
+
+
+@pytest.mark.parametrize("official", [True, False])
+@pytest.mark.parametrize(("word", "value", "told"), WORDS)
+def test_a_word_is_refused_as_a_column_and_as_a_key(desk, word, value, told, official):
+    """At the vendor's address and at any other one: once in the header of a table, on its line in JSONL, in a body as well."""
+    header = word.upper()
+    assert _refused(desk, "m.csv", f"prompt,{header}\nA fox,{value}\nAn owl,\n", official=official) == (
+        f":1: {header}: {told}{OWN.format(word)}"
+    )
+    lines = [{"prompt": "A fox"}, {"prompt": "A fox", word: value}]
+    assert (
+        _refused(desk, "m.jsonl", "\n".join(map(json.dumps, lines)), official=official)
+        == f":2: {word}: {told}{OWN.format(word)}"
+    )
+    body = {"custom_id": "a", "method": "POST", "url": "/v1/images/generations", "body": lines[1]}
+    assert _refused(desk, "b.jsonl", json.dumps(body), official=official) == f":1: {word}: {told}"
+
+
+@pytest.mark.parametrize(("word", "value", "told"), WORDS)
+def test_a_word_is_refused_as_an_option_and_as_a_default(tmp_path, word, value, told):
+    """Told once, with the place where it stands, and not of every row."""
+    option = f"--{word.replace('_', '-')}"
+    with pytest.raises(WrongUsage) as caught:
+        options.given_fields({word: str(value)})
+    assert str(caught.value) == f"{option} {told}"
+    with pytest.raises(SettingsError) as caught:
+        loading.load(None, {}, {f"BATCHGEN_DEFAULTS__{word.upper()}": str(value)}, tmp_path)
+    assert str(caught.value) == f"environment: [defaults] {word}: {told}"
+    (tmp_path / "config.toml").write_text(f"[defaults]\n{word} = {json.dumps(value)}\n")
+    with pytest.raises(SettingsError) as caught:
+        loading.load(None, {}, {}, tmp_path)
+    assert str(caught.value) == f"{tmp_path / 'config.toml'}: [defaults] {word}: {told}"
+
+
+@pytest.mark.parametrize(("word", "value", "told"), WORDS)
+def test_a_column_can_be_the_person_s_own(desk, word, value, told):
+    """`--column WORD=` makes it metadata; no other column can be given to a word."""
+    columns = options.column_mapping([f"{word.title()}="])
+    desk.csv(f"prompt,{word}\nA fox,{value}\n", columns=columns)
+    (job,) = desk.jobs("m")
+    assert job.metadata == {word: str(value)}
+    assert word not in job.request
+    with pytest.raises(WrongUsage) as caught:
+        options.column_mapping([f"{word}=Mine"])
+    assert str(caught.value) == f"--column {word}=Mine: {word} {told}"
+
+
+@pytest.mark.parametrize("header", ["Negative Prompt", "negative-prompt", " NEGATIVE_PROMPT "])
+def test_a_word_is_known_however_it_is_joined(desk, header):
+    """A hyphen or a space does not turn it into metadata."""
+    told = _refused(desk, "m.csv", f"prompt,{header}\nA fox,text\n")
+    assert told.endswith(OWN.format("negative_prompt"))
+
+
+def test_a_list_of_references_is_one_problem(desk):
+    """What cannot be given at all is not also told that it is nested."""
+    assert _refused(desk, "m.jsonl", '{"prompt": "A fox", "image_urls": ["http://h/a.png"]}').startswith(
+        f":1: image_urls: {EDIT}"
+    )
+
+
+# field, value, model, and all that is told of it
+VALUES = [
+    ("quality", "standard", "gpt-image-2", "standard: is a word of DALL-E; write medium instead"),
+    ("quality", "hd", "gpt-image-2.6-flare", "hd: is a word of DALL-E; write high instead"),
+    ("quality", "hd", "a-gateway-model", "hd: is a word of DALL-E; write high instead"),
+    (
+        "quality",
+        "thinking",
+        "gpt-image-2",
+        "thinking: is no quality; the nearest is complexity=high, of the gpt-image-2.6 models",
+    ),
+    ("size", "512x512", "gpt-image-2", "512x512: needs at least 655,360 pixels; nearest: 816x816"),
+    ("size", "256x256", "gpt-image-2.5-flare", "256x256: needs at least 655,360 pixels; nearest: 816x816"),
+    ("size", "256x256", "gpt-image-1-mini", "256x256: gpt-image-1-mini takes 1024x1024, 1536x1024, 1024x1536 or auto"),
+    ("size", "512x512", "gpt-image-2.6-flare", "512x512: is a size of DALL-E; write 1024x1024 instead"),
+    ("size", "512x512", "a-gateway-model", "512x512: is a size of DALL-E; write 1024x1024 instead"),
+]
+
+
+@pytest.mark.parametrize(("field", "value", "model", "told"), VALUES)
+def test_a_value_is_refused_at_every_address(desk, field, value, model, told):
+    """In a cell and in a key, on its line, also for a model that nobody knows."""
+    assert _refused(desk, "m.csv", f"prompt,model,{field}\nA fox,{model},{value}\n", official=False) == f":2: {field}: {told}"
+    line = json.dumps({"prompt": "A fox", "model": model, field: value})
+    assert _refused(desk, "m.jsonl", line, official=False) == f":1: {field}: {told}"
+
+
+def test_a_word_ends_a_command_before_anything_is_stored(batchgen):
+    """Exit 2 and one line for a column, an option, a quality and a default; there is no batch afterwards."""
+    plain = b"prompt\nA fox\n"
+    for content, arguments, told in (
+        (b"prompt,style\nA fox,vivid\n", (), "standard input:1: style: is not taken by the GPT Image models"),
+        (plain, ("--seed", "7"), "--seed is not a field of the API"),
+        (plain, ("--quality", "hd"), "--quality hd: is a word of DALL-E; write high instead"),
+        (plain, ("--size", "512x512"), "standard input:2: size: 512x512: needs at least 655,360 pixels; nearest: 816x816"),
+    ):
+        out, err = batchgen("submit", "-", "--name", "m", *arguments, code=2, stdin=content)
+        assert out == ""
+        assert err.startswith(f"batchgen: {told}")
+    assert json.loads(batchgen("status", "--json")[0])["batches"] == []
