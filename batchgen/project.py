@@ -76,6 +76,7 @@ class Project:
             day=utc_now().date(),
             update=update,
             catalog=self.settings.catalog,
+            translate=self.settings.compat.translate,
         )
 
     def require_key(self) -> None:

@@ -22,6 +22,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 STDIN = "-"
 # A prompt belongs into a row; everything else can be the same for all rows.
 FIELD_OPTIONS = tuple(name for name in fields.REQUEST_FIELDS if name != "prompt")
+_GIVEN = (*FIELD_OPTIONS, *tutorials.FIELDS)
 
 
 def manifests(*, required: bool) -> Callable[[_Command], _Command]:
@@ -61,24 +62,30 @@ def request_fields(command: _Command) -> _Command:
     return command
 
 
-def given_fields(values: Mapping[str, Any]) -> dict[str, Value]:
+def given_fields(values: Mapping[str, Any], *, translate: bool = False) -> dict[str, Value]:
     """Those of a command's arguments that are fields of a request and were given. Raises WrongUsage for a misfit.
 
-    What depends on the model is checked with each row.
+    What depends on the model is checked with each row, where `translate` also rewrites the words of the tutorials.
     """
-    names = (*FIELD_OPTIONS, *tutorials.FIELDS)
-    given = {name: typed(name, values[name]) for name in names if values.get(name) is not None}
+    given = {name: typed(name, values[name]) for name in _GIVEN if values.get(name) is not None}
     for name, value in given.items():
-        for finding in unfit(name, value):
+        for finding in unfit(name, value, translate=translate):
             raise WrongUsage(f"{_written(name)} {finding.message}")
     return given
+
+
+def about_rows(values: Mapping[str, Any]) -> bool:
+    """Whether a command was told anything about the rows of a manifest."""
+    return any(values.get(name) for name in ("name", "update", "columns")) or any(
+        values.get(name) is not None for name in _GIVEN
+    )
 
 
 def _written(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def column_mapping(columns: Sequence[str]) -> dict[str, str]:
+def column_mapping(columns: Sequence[str], *, translate: bool = False) -> dict[str, str]:
     """`--column FIELD=HEADER` as field -> header. Raises WrongUsage."""
     mapping = {}
     for text in columns:
@@ -89,14 +96,14 @@ def column_mapping(columns: Sequence[str]) -> dict[str, str]:
             raise WrongUsage(f"--column {text}: write FIELD=HEADER, where FIELD is one of {known}")
         if field in fields.NOT_YET and header:
             raise WrongUsage(f"--column {text}: {field} is not supported yet")
-        if field in tutorials.FIELDS and header:
+        if field in tutorials.FIELDS and header and not (translate and field in tutorials.TRANSLATED):
             raise WrongUsage(f"--column {text}: {field} {tutorials.FIELDS[field]}")
         mapping[field] = header.strip()
     return mapping
 
 
 def _refused(word: str) -> str | None:
-    """A field that no column can carry, so that --column can only give such a column to the person."""
+    """A field that columns cannot carry, so that --column gives such a column to the person."""
     folded = word.strip().casefold()
     if folded in fields.NOT_YET:
         return folded

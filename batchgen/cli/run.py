@@ -82,8 +82,7 @@ class _Scope:
 
 
 def _run(app: App, given: dict[str, Any], *, requeue: bool) -> int:
-    fields = options.given_fields(given)
-    if not given["manifests"] and (fields or given.get("name") or given.get("update") or given.get("columns")):
+    if not given["manifests"] and options.about_rows(given):
         raise WrongUsage("options about rows need a manifest: what is stored already keeps its requests")
     changed = {
         "provider.name": given["provider"],

@@ -26,6 +26,7 @@ def show_command(app: App, name: str, custom_id: str, *, as_json: bool) -> None:
         "model": job.model,
         "priority": job.priority,
         "request": job.request,
+        "rewritten": job.rewritten,
         "metadata": job.metadata,
         "attempts": [_attempt(attempt) for attempt in attempts],
         "files": [_file(file) for file in files],
@@ -36,6 +37,8 @@ def show_command(app: App, name: str, custom_id: str, *, as_json: bool) -> None:
     data(f"{job.custom_id}: {job.state}")
     for key, value in {"operation": job.operation, "model": job.model, **job.request, **job.metadata}.items():
         data(f"  {key}: {one_line(str(value), 500)}")
+    for note in job.rewritten:
+        data(f"  rewritten: {one_line(note, 500)}")
     for attempt in found["attempts"]:
         data(_told(attempt))
     for file in found["files"]:

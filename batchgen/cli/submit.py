@@ -38,8 +38,9 @@ def store(project: "Project", sources: "list[Manifest]", given: dict[str, Any]) 
     from batchgen.ingest.submit import submit
     from batchgen.project import utc_now
 
-    columns = options.column_mapping(given["columns"])
-    terms = project.terms(options.given_fields(given), columns, update=given["update"])
+    translate = project.settings.compat.translate
+    columns = options.column_mapping(given["columns"], translate=translate)
+    terms = project.terms(options.given_fields(given, translate=translate), columns, update=given["update"])
     return submit(project.database, sources, terms, utc_now())
 
 

@@ -11,6 +11,7 @@ from batchgen.core.fields import CUSTOM_ID, PRIORITY
 from batchgen.core.manifest import Row
 from batchgen.core.parameters import PROMPT_MOST_CHARACTERS, Finding
 from batchgen.core.request import Request, Value
+from batchgen.core.translation import translated
 
 # A quality that is left out lets the server choose a dear one, so model, size and quality are always sent.
 BUILT_IN: dict[str, Value] = {"model": DEFAULT_MODEL, "size": "1024x1024", "quality": "medium"}
@@ -23,7 +24,10 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A row that can be stored. `custom_id` is final if `given`, else equal rows still get an ordinal behind it."""
+    """A row that can be stored. `custom_id` is final if `given`, else equal rows still get an ordinal behind it.
+
+    `rewritten` tells what the request says in other words than the row.
+    """
 
     line: int
     custom_id: str
@@ -31,17 +35,23 @@ class Wanted:
     request: Request
     metadata: Mapping[str, Value]
     priority: int = 0
+    rewritten: tuple[str, ...] = ()
 
 
-def assemble(row: Row, defaults: Mapping[str, Value], catalog: Catalog = VENDORS) -> tuple[Wanted | None, tuple[Finding, ...]]:
-    """The row as something to store, or everything that is wrong with it. `defaults` are already layered."""
+def assemble(
+    row: Row, defaults: Mapping[str, Value], catalog: Catalog = VENDORS, *, translate: bool = False
+) -> tuple[Wanted | None, tuple[Finding, ...]]:
+    """The row as something to store, or everything that is wrong with it. `defaults` are already layered.
+
+    `translate` rewrites the words of the tutorials.
+    """
     findings = list(row.findings)
     cells = {field: value for field, value in row.cells.items() if field not in (CUSTOM_ID, PRIORITY)}
+    fields, rewritten = translated({**defaults, **cells}, catalog) if translate else ({**defaults, **cells}, ())
     if not row.findings or cells:
         if not row.promptless and all(finding.field != "prompt" for finding in row.findings):
-            findings += _prompt_findings(cells.get("prompt", defaults.get("prompt")))
+            findings += _prompt_findings(fields.get("prompt"))
         findings += _unstorable({**cells, **row.metadata})
-    fields = {**defaults, **cells}
     model = fields.pop("model")
     prompt = fields.pop("prompt", "")
     if not isinstance(model, str) or not model:
@@ -56,7 +66,7 @@ def assemble(row: Row, defaults: Mapping[str, Value], catalog: Catalog = VENDORS
         return None, tuple(findings)
     request = Request("generate", str(model), str(prompt), fields)
     name = custom_id or identity.derive(cells)
-    return Wanted(row.line, name, custom_id is not None, request, row.metadata, int(priority)), ()
+    return Wanted(row.line, name, custom_id is not None, request, row.metadata, int(priority), rewritten), ()
 
 
 @lru_cache(maxsize=4096)

@@ -68,8 +68,11 @@ def listed(names: Sequence[str]) -> str:
     return f"{told} and {more:,} more" if more > 0 else told
 
 
-def match(headers: Sequence[str], mapping: Mapping[str, str]) -> Columns:
-    """Assign a header's columns; `mapping` is field -> header, with an empty header for a field that no column carries."""
+def match(headers: Sequence[str], mapping: Mapping[str, str], words: Sequence[str] = ()) -> Columns:
+    """Assign a header's columns; `mapping` is field -> header, with an empty header for a field that no column carries.
+
+    `words` are words of the tutorials that are taken as fields as well.
+    """
     names = [header.strip() for header in headers]
     findings = [*_twice(names)]
     taken: dict[str, int] = {}
@@ -83,6 +86,8 @@ def match(headers: Sequence[str], mapping: Mapping[str, str]) -> Columns:
     for field, word in (*((name, name) for name in FIELDS), (CUSTOM_ID, _ALIAS)):
         if field not in taken and field not in mapping and word in by_word:
             taken[field] = by_word[word]
+    by_plain = {tutorials.plain(word): index for word, index in by_word.items()}
+    taken |= {word: by_plain[word] for word in words if word in by_plain and word not in mapping}
     used = set(taken.values())
     rest = [(name, index) for index, name in enumerate(names) if name and index not in used]
     findings += [finding for name, _ in rest for finding in _suspicious(name, mapping)]

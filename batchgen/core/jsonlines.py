@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NoReturn
 
@@ -16,20 +16,24 @@ GENERATIONS_URL = "/v1/images/generations"
 _BATCH_KEYS = frozenset({CUSTOM_ID, "method", "url", "body"})
 
 
-def rows(lines: Iterable[str], mapping: Mapping[str, str]) -> Iterator[Row]:
-    """One row a line; blank lines do not count. What is wrong with a line is among its findings."""
-    by_keys = lru_cache(maxsize=256)(lambda keys: fields.match(keys, _present(mapping, keys)))
+def rows(lines: Iterable[str], mapping: Mapping[str, str], words: Sequence[str] = ()) -> Iterator[Row]:
+    """One row a line; blank lines do not count. What is wrong with a line is among its findings.
+
+    `mapping` and `words` are those of `fields.match`.
+    """
+    by_keys = lru_cache(maxsize=256)(lambda keys: fields.match(keys, _present(mapping, keys), words))
+    taken = (*fields.REQUEST_FIELDS, *words)
     empty = True
     for number, text in enumerate(lines, start=1):
         if not text.strip():
             continue
         empty = False
-        yield _row(number, text, by_keys)
+        yield _row(number, text, by_keys, taken)
     if empty:
         raise Unreadable(0, "is empty")
 
 
-def _row(number: int, text: str, by_keys: Any) -> Row:
+def _row(number: int, text: str, by_keys: Any, taken: Sequence[str]) -> Row:
     if len(text) > MOST_ROW_CHARACTERS:
         return _refused(number, f"has more than {MOST_ROW_CHARACTERS:,} characters")
     try:
@@ -43,7 +47,7 @@ def _row(number: int, text: str, by_keys: Any) -> Row:
     if not isinstance(value, dict):
         return _refused(number, 'must be an object in braces, like {"prompt": "a red bicycle"}')
     if value.keys() >= _BATCH_KEYS or isinstance(value.get("body"), dict):
-        return _batch_row(number, value)
+        return _batch_row(number, value, taken)
     columns: fields.Columns = by_keys(tuple(value))
     keys = list(value)
     findings = list(columns.findings)
@@ -54,8 +58,8 @@ def _row(number: int, text: str, by_keys: Any) -> Row:
     return Row(number, _given(cells), metadata, tuple(findings))
 
 
-def _batch_row(number: int, value: dict[str, Any]) -> Row:
-    """A line of a Batch API file: the body holds request fields and nothing else."""
+def _batch_row(number: int, value: dict[str, Any], taken: Sequence[str]) -> Row:
+    """A line of a Batch API file: the body holds request fields (those that are `taken`) and nothing else."""
     body = value.get("body")
     if not isinstance(body, dict):
         return _refused(number, "must be an object", field="body")
@@ -64,9 +68,9 @@ def _batch_row(number: int, value: dict[str, Any]) -> Row:
         findings.append(Finding("method", f"{value['method']}: must be POST"))
     if value.get("url", GENERATIONS_URL) != GENERATIONS_URL:
         findings.append(Finding("url", f"{value['url']}: only {GENERATIONS_URL} is supported"))
-    findings += [Finding(key, _unknown_in_body(key)) for key in body if key not in fields.REQUEST_FIELDS]
-    cells = {key: cell for key, cell in body.items() if key in fields.REQUEST_FIELDS and not isinstance(cell, list | dict)}
-    findings += [Finding(key, "must not be nested") for key in body if key in fields.REQUEST_FIELDS and key not in cells]
+    findings += [Finding(key, _unknown_in_body(key)) for key in body if key not in taken]
+    cells = {key: cell for key, cell in body.items() if key in taken and not isinstance(cell, list | dict)}
+    findings += [Finding(key, "must not be nested") for key in body if key in taken and key not in cells]
     findings += _nested({key: cell for key, cell in value.items() if key not in ("method", "url", "body")})
     cells[CUSTOM_ID] = value.get(CUSTOM_ID)
     metadata = {key: cell for key, cell in value.items() if key not in _BATCH_KEYS and isinstance(cell, Value)}

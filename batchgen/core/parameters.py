@@ -136,9 +136,14 @@ def misfits(name: str, value: Value) -> Iterator[Finding]:
             yield Finding(name, "is not a parameter of the API")
 
 
-def unfit(name: str, value: Value) -> Iterator[Finding]:
-    """What is wrong with a field of a request that is given to every row, whatever the row and its model."""
-    if name in tutorials.FIELDS:
+def unfit(name: str, value: Value, *, translate: bool = False) -> Iterator[Finding]:
+    """What is wrong with a field of a request that is given to every row, whatever the row and its model.
+
+    `translate` tells that the words of the tutorials will be rewritten with each row.
+    """
+    if translate and tutorials.is_translated(name, value):
+        yield from misfits("user", value)
+    elif name in tutorials.FIELDS:
         yield Finding(name, tutorials.FIELDS[name])
     elif name in PARAMETERS:
         yield from misfits(name, value)

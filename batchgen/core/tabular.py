@@ -24,8 +24,10 @@ class Dialect:
     spaces_after: bool = False  # `a, "b"`: blanks before a quote do not belong to the cell
 
 
-def rows(lines: Iterable[str], mapping: Mapping[str, str], *, tabs_first: bool = False) -> Iterator[Row]:
-    """The rows below the header. `lines` keep their ends; `mapping` is that of `fields.match`.
+def rows(
+    lines: Iterable[str], mapping: Mapping[str, str], words: Sequence[str] = (), *, tabs_first: bool = False
+) -> Iterator[Row]:
+    """The rows below the header. `lines` keep their ends; `mapping` and `words` are those of `fields.match`.
 
     A header with problems comes first, as a row of findings; one that names no field is all that comes.
     """
@@ -40,7 +42,7 @@ def rows(lines: Iterable[str], mapping: Mapping[str, str], *, tabs_first: bool =
     line, header = next(records)
     if isinstance(header, Finding):
         raise Unreadable(line, header.message)
-    columns = fields.match(header, mapping)
+    columns = fields.match(header, mapping, words)
     findings, promptless = columns.findings, "prompt" not in dict(columns.fields)
     if promptless:
         words = f"there is no prompt column among {fields.listed(header)}; name yours with --column prompt=HEADER"

@@ -23,6 +23,9 @@ FIELDS: dict[str, str] = {
     "thinking": "is not a field of the API; the nearest is complexity, of the gpt-image-2.6 models",
 }
 
+# The fields that `[compat] translate = true` takes and rewrites; the others stay errors, since nothing does what they ask for.
+TRANSLATED = ("style", "negative_prompt", "response_format")
+
 # Words of DALL-E for a quality -> ours that comes closest. Standard was its lesser one and what one got unasked, as medium is
 # here; low would be less than was asked for.
 QUALITIES = {"standard": "medium", "hd": "high"}
@@ -39,6 +42,11 @@ SMALL_SIZES = ("256x256", "512x512")
 def plain(word: str) -> str:
     """A word as it stands in `FIELDS`, however it was joined and in whatever case."""
     return word.strip().casefold().replace("-", "_").replace(" ", "_")
+
+
+def is_translated(field: str, value: object) -> bool:
+    """Whether a translation makes something else of a field with this value, whatever the model."""
+    return field in TRANSLATED or (field == "quality" and str(value) in QUALITIES)
 
 
 def value_told(field: str, value: object) -> str:

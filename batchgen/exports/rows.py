@@ -21,6 +21,7 @@ _AFTER = (
     "error",
     "remark",
     "priority",
+    "rewritten",
 )
 COLUMNS = ("custom_id", "state", "files", *REQUEST_FIELDS, *_AFTER)
 
@@ -80,6 +81,7 @@ def _values(line: Line) -> dict[str, Any]:
         "error": line.error_message,
         "remark": line.remark,
         "priority": line.priority,
+        "rewritten": "; ".join(line.rewritten) or None,
     }
 
 

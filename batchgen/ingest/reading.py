@@ -13,6 +13,7 @@ from batchgen.core.catalog import VENDORS, Catalog
 from batchgen.core.manifest import Problem, Row, Unreadable, shortened
 from batchgen.core.parameters import Finding
 from batchgen.core.request import Value
+from batchgen.core.tutorials import TRANSLATED
 from batchgen.ingest.source import Manifest, rows, text_lines
 from batchgen.store import submission
 from batchgen.store.engine import Transaction
@@ -24,7 +25,10 @@ _ROWS_AT_ONCE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How rows become requests. `defaults` are layered already; `official` applies the catalog's shutdown dates on `day`."""
+    """How rows become requests. `defaults` are layered already; `official` applies the catalog's shutdown dates on `day`.
+
+    `translate` rewrites the words of the tutorials.
+    """
 
     defaults: Mapping[str, Value]
     columns: Mapping[str, str]
@@ -33,6 +37,7 @@ class Terms:
     day: date
     update: bool
     catalog: Catalog = VENDORS
+    translate: bool = False
 
 
 @dataclass(slots=True)
@@ -58,9 +63,10 @@ def read(session: Transaction, number: int, manifest: Manifest, terms: Terms) ->
     reading = Reading(manifest)
     digest = hashlib.sha256()
     part: list[dict[str, Any]] = []
+    words = TRANSLATED if terms.translate else ()
     try:
         with manifest.open() as stream:
-            for row in rows(text_lines(stream, digest.update, reading.add), manifest, terms.columns):
+            for row in rows(text_lines(stream, digest.update, reading.add), manifest, terms.columns, words):
                 wanted = _checked(row, terms, reading)
                 if wanted is not None:
                     part.append(_staged(number, reading.rows, wanted))
@@ -84,7 +90,7 @@ def read(session: Transaction, number: int, manifest: Manifest, terms: Terms) ->
 
 
 def _checked(row: Row, terms: Terms, reading: Reading) -> Wanted | None:
-    wanted, findings = assembly.assemble(row, terms.defaults, terms.catalog)
+    wanted, findings = assembly.assemble(row, terms.defaults, terms.catalog, translate=terms.translate)
     findings += _shut_down(row, terms)
     for finding in findings:
         reading.add(row.line, finding)
@@ -131,12 +137,13 @@ def _staged(number: int, position: int, wanted: Wanted) -> dict[str, Any]:
         "metadata": dict(wanted.metadata),
         "fingerprint": request.fingerprint,
         "priority": wanted.priority,
+        "rewritten": list(wanted.rewritten),
     }
 
 
 def _staged_id(number: int, position: int, line: int, custom_id: str) -> dict[str, Any]:
     """A row that cannot be stored still shows that another one has its id."""
-    empty = {"operation": "", "model": "", "request": {}, "metadata": {}, "fingerprint": "", "priority": 0}
+    empty = {"operation": "", "model": "", "request": {}, "metadata": {}, "fingerprint": "", "priority": 0, "rewritten": []}
     key = identity.fold(custom_id)
     return {
         "manifest": number,

@@ -1,6 +1,6 @@
 """What is submitted: a file or standard input, as lines of text and then as rows. Nothing is judged here."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -46,14 +46,14 @@ def text_lines(stream: IO[bytes], watch: Callable[[bytes], None], tell: Callable
             yield raw.decode(errors="replace")
 
 
-def rows(lines: Iterator[str], manifest: Manifest, columns: Mapping[str, str]) -> Iterable[Row]:
-    """The rows of a manifest, by its suffix, else by how it begins. `columns` is the mapping of `fields.match`."""
+def rows(lines: Iterator[str], manifest: Manifest, columns: Mapping[str, str], words: Sequence[str] = ()) -> Iterable[Row]:
+    """The rows of a manifest, by its suffix, else by how it begins. `columns` and `words` are those of `fields.match`."""
     suffix = manifest.path.suffix.lower() if manifest.path else ""
     first = next(lines, "")
     whole = _again(first, lines)
     if suffix in (".jsonl", ".ndjson", ".json") or (suffix not in (".csv", ".tsv") and first.lstrip().startswith("{")):
-        return jsonlines.rows(whole, columns)
-    return tabular.rows(whole, columns, tabs_first=suffix == ".tsv")
+        return jsonlines.rows(whole, columns, words)
+    return tabular.rows(whole, columns, words, tabs_first=suffix == ".tsv")
 
 
 def _again(first: str, rest: Iterator[str]) -> Iterator[str]:

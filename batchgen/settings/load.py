@@ -129,7 +129,7 @@ def _build(found: Mapping[str, _Given], home: Path, secrets: Secrets) -> Setting
         kind: Any = type(part.default)
         parts[part.name] = kind(**values)
     defaults = {
-        name.partition(".")[2]: _default(name.partition(".")[2], given)
+        name.partition(".")[2]: _default(name.partition(".")[2], given, translate=parts["compat"].translate)
         for name, given in found.items()
         if name.startswith("defaults.")
     }
@@ -141,11 +141,11 @@ def _build(found: Mapping[str, _Given], home: Path, secrets: Secrets) -> Setting
     return settings
 
 
-def _default(name: str, given: _Given) -> Value:
+def _default(name: str, given: _Given, *, translate: bool) -> Value:
     """A field of a request for every row: what is wrong with it is told once, and not on every line."""
     value = typed(name, given.value) if isinstance(given.value, str) else given.value
     # What depends on the model is checked with each row's.
-    for finding in parameters.unfit(name, value):
+    for finding in parameters.unfit(name, value, translate=translate):
         raise SettingsError(f"{given.source}: [defaults] {name}: {finding.message}")
     checked: Value = value
     return checked

@@ -73,6 +73,13 @@ class SandboxSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class CompatSettings:
+    """What is done with words that come from other APIs: an error, or a translation."""
+
+    translate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything a person tunes. `sources` says for each `table.key` where its value came from.
 
@@ -85,6 +92,7 @@ class Settings:
     limits: LimitSettings = LimitSettings()
     retry: RetrySettings = RetrySettings()
     sandbox: SandboxSettings = SandboxSettings()
+    compat: CompatSettings = CompatSettings()
     defaults: Mapping[str, Value] = field(default_factory=dict)
     models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     catalog: Catalog = field(default_factory=lambda: VENDORS, repr=False)

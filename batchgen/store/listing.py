@@ -34,6 +34,7 @@ class Line:
     error_message: str | None
     remark: str | None
     priority: int
+    rewritten: Sequence[str] = ()
 
 
 def lines(tx: Connection, batch: Batch) -> Iterator[Line]:
@@ -69,6 +70,7 @@ def lines(tx: Connection, batch: Batch) -> Iterator[Line]:
                 error_message=newest.error_message if newest and failed else None,
                 remark="; ".join(remarks.get(row.id, ())) or None,
                 priority=row.priority,
+                rewritten=row.rewritten,
             )
         after = (part[-1].position, part[-1].id)
 

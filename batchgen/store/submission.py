@@ -37,7 +37,7 @@ from batchgen.store.tables import JsonText, UtcTime, jobs
 MOST_LISTED = 50
 
 # What may change without anything being made again.
-_BESIDE_THE_REQUEST = ("position", "metadata", "priority")
+_BESIDE_THE_REQUEST = ("position", "metadata", "priority", "rewritten")
 _MOST_REPEATED = 250
 
 _staged = Table(
@@ -55,6 +55,7 @@ _staged = Table(
     Column("metadata", JsonText, nullable=False),
     Column("fingerprint", String(64), nullable=False),
     Column("priority", Integer, nullable=False),
+    Column("rewritten", JsonText, nullable=False),
     prefixes=["TEMPORARY"],
 )
 
@@ -161,7 +162,7 @@ def alone(tx: Connection) -> None:
 
 
 def store(tx: Connection, manifest: int, batch: Batch, now: datetime) -> int:
-    """Add new rows, queue changed ones again, and refresh place, metadata and priority of the others.
+    """Add new rows, queue changed ones again, and refresh of the others what stands beside the request.
 
     Returns how many were queued again; a changed one that a worker has just claimed is left alone.
     """
@@ -169,7 +170,7 @@ def store(tx: Connection, manifest: int, batch: Batch, now: datetime) -> int:
     _refresh(tx, manifest, batch)
     copied = (
         *("position", "custom_id", "custom_id_key", "operation"),
-        *("model", "request", "metadata", "fingerprint", "priority"),
+        *("model", "request", "metadata", "fingerprint", "priority", "rewritten"),
     )
     fixed = {
         "batch_id": literal(batch.id),

@@ -110,6 +110,7 @@ jobs = Table(
     Column("metadata", JsonText, nullable=False),
     Column("fingerprint", String(64), nullable=False),
     Column("priority", Integer, nullable=False),  # more comes first
+    Column("rewritten", JsonText, nullable=False),  # notes: what the request says in other words than its row
     Column("state", String(10), nullable=False),
     Column("attempt", Integer, nullable=False),  # of the newest attempt: the fencing token, it only grows
     Column("failures", Integer, nullable=False),  # since a person last queued the job

@@ -77,7 +77,7 @@ def test_the_columns_are_those_of_the_manual():
         *("custom_id", "state", "files", "prompt", "model", "size", "quality", "n", "background", "output_format"),
         *("output_compression", "moderation", "complexity", "frame_count", "frame_duration_ms", "safety_identifier", "user"),
         *("attempts", "input_text_tokens", "input_image_tokens", "output_tokens", "cost_usd", "unknown_cost_usd"),
-        *("outcome", "error_code", "error", "remark", "priority"),
+        *("outcome", "error_code", "error", "remark", "priority", "rewritten"),
     ) == COLUMNS
 
 

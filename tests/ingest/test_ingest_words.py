@@ -153,3 +153,78 @@ def test_a_word_ends_a_command_before_anything_is_stored(batchgen):
         assert out == ""
         assert err.startswith(f"batchgen: {told}")
     assert json.loads(batchgen("status", "--json")[0])["batches"] == []
+
+
+WORDY = {"prompt": "A fox", "Style": "vivid", "negative_prompt": "text", "response_format": "url", "quality": "hd"}
+SENT = {"prompt": "A fox\nStyle: vivid\nAvoid: text", "size": "1024x1024", "quality": "high"}
+NOTES = [
+    "style=vivid is written into the prompt",
+    "negative_prompt=text is written into the prompt",
+    "response_format=url is left out",
+    "quality=hd is sent as high",
+]
+BODY = {"custom_id": "a", "body": {name.lower(): value for name, value in WORDY.items()}}
+TRANSLATED_FILES = [
+    ("m.csv", f"{','.join(WORDY)}\n{','.join(WORDY.values())}\n"),
+    ("m.csv", f"{','.join(WORDY).replace('_', ' ')}\n{','.join(WORDY.values())}\n"),
+    ("m.tsv", "{}\n{}\n".format("\t".join(WORDY), "\t".join(WORDY.values()))),
+    ("m.jsonl", json.dumps(WORDY)),
+    ("m.jsonl", json.dumps(BODY)),
+]
+
+
+@pytest.mark.parametrize(("name", "content"), TRANSLATED_FILES)
+def test_a_translation_rewrites_cells_and_keys(desk, name, content):
+    """In every form of a manifest: what is stored is what the API takes, and beside it what was rewritten."""
+    desk.submit(desk.manifest(name, content), translate=True)
+    (job,) = desk.jobs("m")
+    assert (job.request, job.metadata, list(job.rewritten)) == (SENT, {}, NOTES)
+
+
+def test_a_translation_takes_columns_of_other_names(desk):
+    """A person's own name of a column, and a column that is the person's own."""
+    columns = options.column_mapping(["style=Stil", "negative_prompt="], translate=True)
+    desk.csv("prompt,Stil,negative_prompt\nA fox,vivid,none\n", columns=columns, translate=True)
+    (job,) = desk.jobs("m")
+    assert (job.request["prompt"], job.metadata) == ("A fox\nStyle: vivid", {"negative_prompt": "none"})
+
+
+def test_a_translation_rewrites_options_and_defaults(tmp_path, desk):
+    """A word that is said for every row is rewritten with each that does not say its own."""
+    (tmp_path / "config.toml").write_text('[compat]\ntranslate = true\n[defaults]\nstyle = "vivid"\nquality = "standard"\n')
+    settings = loading.load(None, {}, {}, tmp_path)
+    given = options.given_fields({"quality": "hd", "response_format": "url"}, translate=settings.compat.translate)
+    defaults = {**desk.terms.defaults, **settings.defaults, **given}
+    desk.csv("id,prompt,style\na,A fox,\nb,An owl,natural\n", defaults=defaults, translate=True)
+    fox, owl = desk.jobs("m")
+    assert (fox.request["prompt"], fox.request["quality"]) == ("A fox\nStyle: vivid", "high")
+    assert owl.request["prompt"] == "An owl\nStyle: natural"
+    assert fox.rewritten == [NOTES[0], NOTES[2], NOTES[3]]
+
+
+@pytest.mark.parametrize(("word", "value", "told"), [row for row in WORDS if row[0] not in tutorials.TRANSLATED])
+def test_a_word_that_cannot_be_translated_stays_an_error(tmp_path, desk, word, value, told):
+    """Nothing does what it asks for: as a column, an option and a default."""
+    assert _refused(desk, "m.csv", f"prompt,{word}\nA fox,{value}\n", translate=True) == f":1: {word}: {told}{OWN.format(word)}"
+    with pytest.raises(WrongUsage):
+        options.given_fields({word: str(value)}, translate=True)
+    with pytest.raises(SettingsError):
+        loading.load(None, {"compat.translate": True}, {f"BATCHGEN_DEFAULTS__{word.upper()}": str(value)}, tmp_path)
+
+
+def test_what_is_no_word_is_refused_by_a_translation_too(desk):
+    """A size between the steps and a quality that nobody knows are mistakes and no words."""
+    for field, value in (("size", "1920x1080"), ("quality", "best")):
+        assert _refused(desk, "m.csv", f"prompt,{field}\nA fox,{value}\n", translate=True).startswith(f":2: {field}: {value}: ")
+
+
+def test_the_notes_follow_the_file(desk):
+    """Who writes the right words afterwards changes the notes and makes nothing again."""
+    desk.csv("id,prompt,quality\nfox,A fox,hd\n", translate=True)
+    desk.put("fox", "state = 'succeeded', finished_at = '2026-11-21 12:00:00', attempt = 1")
+    (job,) = desk.jobs("m")
+    assert job.rewritten == [NOTES[3]]
+    found = desk.csv("id,prompt,quality\nfox,A fox,high\n").comparison
+    assert (found.new, found.changed.count) == (0, 0)
+    (job,) = desk.jobs("m")
+    assert (job.rewritten, job.state) == ([], "succeeded")

@@ -67,12 +67,17 @@ OTHER_TEXT = {
 }
 
 
+def _literal(value) -> str:
+    """A value as it stands in TOML."""
+    return f'"{value}"' if isinstance(value, str) else str(value).lower()
+
+
 @pytest.mark.parametrize(("table", "key", "built_in"), EVERY_KEY)
 def test_every_key_can_be_set_in_every_place(load, table, key, built_in):
     """Each key of each table: in the file with its type, in the environment and in .env as text."""
     other = OTHER_TEXT.get(f"{table}.{key}", "OTHER") if isinstance(built_in, str) else type(built_in)(7)
     variable = f"BATCHGEN_{table.upper()}__{key.upper()}"
-    literal = f'"{other}"' if isinstance(other, str) else str(other)
+    literal = _literal(other)
     for given in (
         {"config": f"[{table}]\n{key} = {literal}\n"},
         {"config": "", "environment": {variable: str(other)}},
@@ -88,7 +93,7 @@ def test_the_file_of_this_repository_shows_every_key():
     """config.toml comments each key with its built-in value: taking the marks away changes nothing."""
     text = (REPOSITORY / "config.toml").read_text(encoding="utf-8")
     for table, key, value in EVERY_KEY:
-        literal = f'"{value}"' if isinstance(value, str) else str(value)
+        literal = _literal(value)
         assert f"\n# {key} = {literal}\n" in text.partition(f"[{table}]")[2].partition("\n[")[0]
 
 

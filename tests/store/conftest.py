@@ -105,8 +105,8 @@ class Ledger:
     def row(
         custom_id: str, prompt: str = "a fox", *, model: str = "gpt-image-2", given: bool = True, **more: Any
     ) -> dict[str, Any]:
-        """One staged row; `metadata` and parameters of the request may be given."""
-        metadata, priority = more.pop("metadata", {}), more.pop("priority", 0)
+        """One staged row; `metadata`, notes and parameters of the request may be given."""
+        metadata, priority, rewritten = more.pop("metadata", {}), more.pop("priority", 0), more.pop("rewritten", [])
         request = Request("generate", model, prompt, more)
         return {
             "custom_id": custom_id,
@@ -118,6 +118,7 @@ class Ledger:
             "metadata": metadata,
             "fingerprint": request.fingerprint,
             "priority": priority,
+            "rewritten": rewritten,
         }
 
     def submit(self, *rows: dict[str, Any], batch: str = "shop", at: float = 0, simulated: bool = False) -> Comparison:

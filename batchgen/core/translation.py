@@ -1,0 +1,33 @@
+"""`[compat] translate = true`: the words of the tutorials become what the API takes, and each change is told."""
+
+from collections.abc import Mapping
+
+from batchgen.core.catalog import Catalog
+from batchgen.core.request import Value
+from batchgen.core.sizes import enlarged
+from batchgen.core.tutorials import QUALITIES, TRANSLATED
+
+# The word -> what stands before it in the prompt, on a line of its own: prompts end in every way, and in every language.
+_IN_THE_PROMPT = {"style": "Style", "negative_prompt": "Avoid"}
+
+
+def translated(fields: Mapping[str, Value], catalog: Catalog) -> tuple[dict[str, Value], tuple[str, ...]]:
+    """A row's fields as the API takes them, and a note for each that was another one. What is no such word stays as it is."""
+    ours = {name: value for name, value in fields.items() if name not in TRANSLATED}
+    notes = []
+    # The place for `reference_image`: once rows carry input images, it becomes the row's `image` here and stands in TRANSLATED.
+    for word in (word for word in TRANSLATED if word in fields):
+        prompt, label = ours.get("prompt"), _IN_THE_PROMPT.get(word)
+        notes.append(f"{word}={fields[word]} is {'written into the prompt' if label else 'left out'}")
+        # A row without a prompt stays one.
+        if label and isinstance(prompt, str) and prompt.strip():
+            ours["prompt"] = f"{prompt}\n{label}: {fields[word]}"
+    instead = {
+        "quality": QUALITIES.get(str(fields.get("quality"))),
+        "size": enlarged(catalog.find(str(fields.get("model"))), str(fields.get("size"))),
+    }
+    for name, value in instead.items():
+        if value is not None:
+            notes.append(f"{name}={fields[name]} is sent as {value}")
+            ours[name] = value
+    return ours, tuple(notes)
