@@ -147,7 +147,8 @@ class Project:
             key = self.settings.secrets.reveal(settings.api_key_env)
             return OpenAI(settings.base_url, key, timeout_s=settings.timeout_s)
         sandbox = self.settings.sandbox
-        options = SandboxOptions(sandbox.latency_s, sandbox.images_per_minute, parse_faults(sandbox.faults))
+        faults = parse_faults(sandbox.faults)
+        options = SandboxOptions(sandbox.latency_s, sandbox.images_per_minute, faults, catalog=self.settings.catalog)
         return Simulated(options, timeout_s=settings.timeout_s)
 
     def _images_today(self, *, simulated: bool) -> int:

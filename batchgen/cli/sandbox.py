@@ -31,7 +31,8 @@ def sandbox_command(app: App, port: int, latency: float, images_per_minute: int,
     """
     from batchgen.providers.sandbox import SandboxOptions, parse_faults
 
-    asyncio.run(_serve(app, SandboxOptions(latency, images_per_minute, parse_faults(faults), log), port))
+    options = SandboxOptions(latency, images_per_minute, parse_faults(faults), log, app.settings().catalog)
+    asyncio.run(_serve(app, options, port))
 
 
 async def _serve(app: App, settings: "SandboxOptions", port: int) -> None:

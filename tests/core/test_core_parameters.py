@@ -46,12 +46,18 @@ BAD = [
     (OLD, {"quality": "xhigh"}, "quality", "gpt-image-1-mini takes low, medium, high, auto"),
     (ANY, {"background": "clear"}, "background", "must be one of transparent, opaque, auto"),
     (ANY, {"background": "transparent", "output_format": "jpeg"}, "background", "transparent: needs output_format png or webp"),
-    (NEWEST, {"background": "transparent", "output_format": "gif"}, "background", "needs output_format png or webp"),
+    *(
+        (NEWEST, {"background": "transparent", "output_format": word}, "background", "needs output_format png or webp")
+        for word in ("gif", "svg")
+    ),
     (ANY, {"output_format": "jpg"}, "output_format", "must be one of png, jpeg, webp, gif, svg"),
     (ANY, {"output_format": "gif"}, "output_format", "gif: gpt-image-2.5-flare makes png, jpeg, webp"),
     (ANY, {"output_format": "svg"}, "output_format", "gpt-image-2.5-flare makes"),
     (ANY, {"output_compression": 50}, "output_compression", "only goes with output_format jpeg or webp"),
-    (ANY, {"output_compression": 50, "output_format": "png"}, "output_compression", "only goes with"),
+    *(
+        (NEWEST, {"output_compression": 50, "output_format": word}, "output_compression", "only goes with output_format jpeg")
+        for word in ("png", "gif", "svg")
+    ),
     *(
         (ANY, {"output_compression": value, "output_format": "jpeg"}, "output_compression", "from 0 to 100")
         for value in (-1, 101, "80%", 0.8)

@@ -60,3 +60,14 @@ def test_an_unknown_model_passes_at_a_gateway_with_a_warning(program: Program) -
         'a newer one can be described in the settings, under [models."gpt-image-3"]',
         "foxes: 1 row, 1 new",
     ]
+
+
+def test_the_sandbox_answers_to_the_models_of_the_settings(program: Program) -> None:
+    """A rehearsal with a model that was described makes its image; its cost is unknown and not zero."""
+    program.write("config.toml", CONFIG)
+    program.write("foxes.csv", MANIFEST)
+    done = program.json("run", "foxes.csv", "--provider", "sandbox")
+    assert (done["this_run"]["succeeded"], done["this_run"]["unpriced_attempts"]) == (1, 1)
+    fox = program.json("show", "sandbox-foxes", "fox")
+    assert (fox["files"][0]["width"], fox["files"][0]["height"]) == (2000, 1000)
+    assert fox["attempts"][0]["cost_usd"] is None

@@ -1,7 +1,7 @@
 """The simulated API: the vendor's errors, usage and headers over real HTTP on loopback, with pictures that cost nothing.
 
     POST /v1/images/generations     draws; refuses what the vendor refuses, in its words
-    GET  /v1/models                 the catalog
+    GET  /v1/models                 the catalog, with what the settings say of models
     POST /v1/images/variations      410, as at the vendor
     POST /v1/images/edits           404 for now
 

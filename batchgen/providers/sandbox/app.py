@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from batchgen.core.catalog import VENDORS
+from batchgen.core.catalog import Catalog
 from batchgen.providers.sandbox.access import add_headers, authorise, shape_errors
 from batchgen.providers.sandbox.generations import Generations
 from batchgen.providers.sandbox.log import RequestLog
@@ -39,7 +39,7 @@ def build(options: SandboxOptions) -> web.Application:
     app.router.add_post("/v1/images/generations", partial(in_flight.handle, generations.handle))
     app.router.add_post("/v1/images/edits", _edits)
     app.router.add_post("/v1/images/variations", _variations)
-    app.router.add_get("/v1/models", _models)
+    app.router.add_get("/v1/models", partial(_models, options.catalog))
     return app
 
 
@@ -77,12 +77,12 @@ async def _variations(request: web.Request) -> web.Response:
     raise Refusal(410, "This endpoint has been retired together with dall-e-2.")
 
 
-async def _models(request: web.Request) -> web.Response:
+async def _models(catalog: Catalog, request: web.Request) -> web.Response:
     """The catalog. It keeps no release dates, so `created` is 0."""
     authorise(request)
     entries = [
         {"id": name, "object": "model", "created": 0, "owned_by": "system", "shutdown_date": model.shutdown}
-        for model in VENDORS.models
+        for model in catalog.models
         for name in (model.name, *model.snapshots)
     ]
     return web.Response(body=msgspec.json.encode({"object": "list", "data": entries}), content_type="application/json")

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from batchgen.core.catalog import VENDORS, Model
+from batchgen.core.catalog import Catalog, Model
 from batchgen.core.parameters import PARAMETERS, PROMPT_MOST_CHARACTERS, Choice, Integer, problems
 from batchgen.core.pricing import parse_size
 from batchgen.providers.sandbox.refusals import bad, no_model
@@ -61,7 +61,7 @@ def parse(content_type: str, raw: bytes) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value is not None}
 
 
-def check(body: Mapping[str, Any]) -> Wanted:
+def check(body: Mapping[str, Any], catalog: Catalog) -> Wanted:
     """The accepted request. Raises Refusal with the vendor's code and the name of the field."""
     for name in body:
         if name not in PARAMETERS and name not in _OTHER_FIELDS:
@@ -73,10 +73,10 @@ def check(body: Mapping[str, Any]) -> Wanted:
             f"but got a string with length {len(prompt)} instead."
         )
         raise bad(message, "prompt", "string_above_max_length")
-    entry = VENDORS.find(model)
+    entry = catalog.find(model)
     if entry is None:
         raise no_model(model)
-    _parameters(entry, body)
+    _parameters(entry, body, catalog)
     _beyond_manifests(body)
     return _resolved(body, prompt, model)
 
@@ -90,7 +90,7 @@ def _text(body: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def _parameters(model: Model, body: Mapping[str, Any]) -> None:
+def _parameters(model: Model, body: Mapping[str, Any], catalog: Catalog) -> None:
     given = {name: body[name] for name in PARAMETERS if name in body}
     for name, value in given.items():
         expected, fits = ("an integer", int) if isinstance(PARAMETERS[name], Integer) else ("a string", str)
@@ -99,7 +99,7 @@ def _parameters(model: Model, body: Mapping[str, Any]) -> None:
         allowed = _allowed(model, name)
         if allowed and value not in allowed:
             raise bad(f"Invalid value: '{value}'. Supported values are: {_listed(allowed)}.", name, "invalid_value")
-    for finding in problems(model.name, given):
+    for finding in problems(model.name, given, catalog):
         raise bad(f"Invalid value for '{finding.field}': {finding.message}.", finding.field, "invalid_value")
 
 

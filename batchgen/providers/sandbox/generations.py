@@ -26,6 +26,7 @@ class Generations:
 
     def __init__(self, options: SandboxOptions, log: RequestLog, artists: Executor) -> None:
         self._latency_s = options.latency_s
+        self._catalog = options.catalog
         self._limit = ImageLimit(options.images_per_minute)
         self._faults = faults.FaultCounter(options.faults)
         self._log = log
@@ -53,7 +54,7 @@ class Generations:
         authorise(request)
         body = checks.parse(request.content_type, await _raw(request))
         _note(line, body)
-        wanted = checks.check(body)
+        wanted = checks.check(body, self._catalog)
         line.size, line.quality, line.n = wanted.size, wanted.quality, wanted.n
         if MODERATION_MARKER in wanted.prompt:
             raise refusals.moderated(line.request_id)

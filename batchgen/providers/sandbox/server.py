@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from batchgen.core.catalog import VENDORS, Catalog
 from batchgen.errors import WrongUsage
 from batchgen.providers.sandbox.faults import Faults
 
@@ -16,13 +17,14 @@ class SandboxOptions:
     """How the simulated API behaves.
 
     latency_s: seconds before an image is answered; requests overlap. images_per_minute: 0 is no limit. log: a file to which one
-    JSON line a generation request is appended.
+    JSON line a generation request is appended. catalog: the models it answers to.
     """
 
     latency_s: float = 0.0
     images_per_minute: int = 0
     faults: Faults = field(default_factory=Faults)
     log: Path | None = None
+    catalog: Catalog = VENDORS
 
 
 class Sandbox:
