@@ -61,8 +61,6 @@ def _fact(key: str, value: Any, place: str) -> Any:
     if key == "sizes":
         return _sizes(value, place)
     fact = _converted(key, value, place)
-    if fact == ():
-        raise SettingsError(f"{place} {key} is empty")
     kind = PARAMETERS.get(_CHOSEN_BY.get(key, ""))
     if not isinstance(kind, Choice):
         return fact

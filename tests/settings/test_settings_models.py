@@ -111,7 +111,6 @@ BAD = [
         '[models."gpt-image-2"] qualities: hd: must be one of low, medium, high, xhigh, max, auto',
     ),
     ('[models."gpt-image-2"]\nqualities = "low"\n', "qualities = 'low': "),
-    ('[models."gpt-image-2"]\nqualities = []\n', '[models."gpt-image-2"] qualities is empty'),
     ('[models."gpt-image-2"]\nsizes = "all"\n', """sizes = 'all': must be "free" or a list, like ["1024x1024"]"""),
     ('[models."gpt-image-2"]\nsizes = ["big"]\n', "sizes: big: must be WIDTHxHEIGHT in pixels, like 1024x1024"),
     ('[models."gpt-image-2"]\nsizes = [1024]\n', "sizes = [1024]: "),
