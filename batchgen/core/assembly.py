@@ -59,13 +59,13 @@ def assemble(
     # 1, 1.0 and True are one key of a cache; their types tell them apart.
     findings += _checked(str(model), tuple((name, value, type(value)) for name, value in fields.items()), catalog)
     custom_id = row.custom_id
-    findings += _custom_id_findings(row.cells.get(CUSTOM_ID))
+    findings += _custom_id_findings(row.cells.get(CUSTOM_ID, row.derived or None))
     priority = row.cells.get(PRIORITY, 0)
     findings += _priority_findings(priority)
     if findings:
         return None, tuple(findings)
     request = Request("generate", str(model), str(prompt), fields)
-    name = custom_id or identity.derive(cells)
+    name = custom_id or row.derived or identity.derive(cells)
     return Wanted(row.line, name, custom_id is not None, request, row.metadata, int(priority), rewritten), ()
 
 

@@ -37,12 +37,35 @@ _MOST_LISTED = 20
 
 
 @dataclass(frozen=True, slots=True)
+class Slot:
+    """Under what name a row keeps the value of a column: that of a field, or the header of its metadata."""
+
+    name: str
+    is_field: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Columns:
-    """Where each field stands in a row, and which columns come back as metadata."""
+    """Where each field stands in a row, and which columns come back as metadata.
+
+    `names` are the headers without their blanks, `slots` the columns by every name they answer to; `line` is where a table has
+    its header, 0 where each row brings its own.
+    """
 
     fields: tuple[tuple[str, int], ...]
     metadata: tuple[tuple[str, int], ...]
     findings: tuple[Finding, ...]
+    names: tuple[str, ...]
+    slots: Mapping[str, Slot]
+    line: int = 0
+
+    def find(self, name: str) -> Slot | None:
+        """The column of that name in any case, else the one that carries the field of that name; None if there is none."""
+        return self.slots.get(name.strip().casefold())
+
+
+# What a row has that could not be read.
+NO_COLUMNS = Columns((), (), (), (), {})
 
 
 def canonical(field: str) -> str | None:
@@ -51,6 +74,12 @@ def canonical(field: str) -> str | None:
     if folded == _ALIAS:
         return CUSTOM_ID
     return folded if folded in FIELDS else None
+
+
+def mappable(word: str) -> str | None:
+    """The field that a person can map to a column, or away from one of their own; None for any other word."""
+    folded = word.strip().casefold()
+    return canonical(word) or (folded if folded in NOT_YET else None)
 
 
 def near(word: str, known: Iterable[str]) -> str | None:
@@ -91,7 +120,15 @@ def match(headers: Sequence[str], mapping: Mapping[str, str], words: Sequence[st
     used = set(taken.values())
     rest = [(name, index) for index, name in enumerate(names) if name and index not in used]
     findings += [finding for name, _ in rest for finding in _suspicious(name, mapping)]
-    return Columns(tuple(taken.items()), tuple(rest), tuple(findings))
+    return Columns(tuple(taken.items()), tuple(rest), tuple(findings), tuple(names), _slots(names, taken, rest))
+
+
+def _slots(names: Sequence[str], taken: Mapping[str, int], rest: Iterable[tuple[str, int]]) -> dict[str, Slot]:
+    """A column by its header, and a field by its own name too where no other column has that."""
+    fields = {field: Slot(field, is_field=True) for field in taken}
+    alias = {_ALIAS: fields[CUSTOM_ID]} if CUSTOM_ID in taken else {}
+    headers = {names[index].casefold(): fields[field] for field, index in taken.items()}
+    return {**alias, **fields, **headers, **{name.casefold(): Slot(name, is_field=False) for name, _ in rest}}
 
 
 def _twice(names: Sequence[str]) -> Iterable[Finding]:

@@ -52,13 +52,14 @@ def fault(name: str) -> str:
     return ""
 
 
-def derive(cells: Mapping[str, Value]) -> str:
-    """A custom_id out of a row's own request cells: the prompt's first words and a hash (64 bits) of all of them.
+def derive(cells: Mapping[str, Value], words: str | None = None) -> str:
+    """A custom_id out of a row's own request cells: the first of its words and a hash (64 bits) of all cells.
 
-    Other cells, other rows and the row's place do not enter, so none of them changes it.
+    Its words are its prompt where no others are given. Other cells, other rows and the row's place do not enter, so none of
+    them changes it.
     """
     digest = hashlib.sha256(_encode_sorted(dict(cells))).hexdigest()[:16]
-    return f"{slug(str(cells.get('prompt', '')))}-{digest}"
+    return f"{slug(str(cells.get('prompt', '')) if words is None else words)}-{digest}"
 
 
 def slug(text: str) -> str:

@@ -55,7 +55,7 @@ def _row(number: int, text: str, by_keys: Any, taken: Sequence[str]) -> Row:
     metadata = {name: value[keys[index]] for name, index in columns.metadata if value[keys[index]] is not None}
     told = {finding.field for finding in findings}
     findings += _nested({key: cell for key, cell in value.items() if key not in told})
-    return Row(number, _given(cells), metadata, tuple(findings))
+    return Row(number, _given(cells), metadata, tuple(findings), columns=columns)
 
 
 def _batch_row(number: int, value: dict[str, Any], taken: Sequence[str]) -> Row:
@@ -74,7 +74,12 @@ def _batch_row(number: int, value: dict[str, Any], taken: Sequence[str]) -> Row:
     findings += _nested({key: cell for key, cell in value.items() if key not in ("method", "url", "body")})
     cells[CUSTOM_ID] = value.get(CUSTOM_ID)
     metadata = {key: cell for key, cell in value.items() if key not in _BATCH_KEYS and isinstance(cell, Value)}
-    return Row(number, _given(cells), metadata, tuple(findings))
+    return Row(number, _given(cells), metadata, tuple(findings), columns=_columns((*cells, *metadata)))
+
+
+@lru_cache(maxsize=256)
+def _columns(keys: tuple[str, ...]) -> fields.Columns:
+    return fields.match(keys, {})
 
 
 def _nested(value: Mapping[str, Any]) -> list[Finding]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from batchgen.core.fields import CUSTOM_ID, PRIORITY
+from batchgen.core.fields import CUSTOM_ID, NO_COLUMNS, PRIORITY, Columns
 from batchgen.core.parameters import PARAMETERS, Finding, Integer
 from batchgen.core.request import Value
 
@@ -48,7 +48,8 @@ class Problem:
 class Row:
     """One row: the cells that were given, by field; everything else as metadata; what is wrong with its form.
 
-    `promptless` is a row of a file without a column of prompts, which is told once and not of every row.
+    `promptless` is a row of a file without the columns that make a prompt, which is told once and not of every row. `derived`
+    names a row without a custom_id where its cells alone do not.
     """
 
     line: int
@@ -56,6 +57,8 @@ class Row:
     metadata: Mapping[str, Value]
     findings: tuple[Finding, ...] = ()
     promptless: bool = False
+    columns: Columns = NO_COLUMNS
+    derived: str = ""
 
     @property
     def custom_id(self) -> str | None:

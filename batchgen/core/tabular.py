@@ -25,11 +25,17 @@ class Dialect:
 
 
 def rows(
-    lines: Iterable[str], mapping: Mapping[str, str], words: Sequence[str] = (), *, tabs_first: bool = False
+    lines: Iterable[str],
+    mapping: Mapping[str, str],
+    words: Sequence[str] = (),
+    *,
+    tabs_first: bool = False,
+    prompted: bool = False,
 ) -> Iterator[Row]:
     """The rows below the header. `lines` keep their ends; `mapping` and `words` are those of `fields.match`.
 
-    A header with problems comes first, as a row of findings; one that names no field is all that comes.
+    A header with problems comes first, as a row of findings; one that names no field is all that comes. No column of prompts is
+    asked for where rows without one get theirs from elsewhere (`prompted`).
     """
     source = iter(lines)
     start, first = 1, next(source, "")
@@ -42,14 +48,14 @@ def rows(
     line, header = next(records)
     if isinstance(header, Finding):
         raise Unreadable(line, header.message)
-    columns = fields.match(header, mapping, words)
-    findings, promptless = columns.findings, "prompt" not in dict(columns.fields)
+    columns = replace(fields.match(header, mapping, words), line=line)
+    findings, promptless = columns.findings, not prompted and "prompt" not in dict(columns.fields)
     if promptless:
         words = f"there is no prompt column among {fields.listed(header)}; name yours with --column prompt=HEADER"
         findings += (Finding("", words),)
     if findings:
         yield Row(line, {}, {}, findings, promptless)
-    if not columns.fields:
+    if not columns.fields and not prompted:
         # It is no manifest at all, and what is wrong with its rows would be noise.
         return
     for line, cells in records:
@@ -75,7 +81,7 @@ def _row(line: int, cells: Sequence[str], header: Sequence[str], columns: fields
         field: typed(field, cells[index]) for field, index in columns.fields if index < width and cells[index] != ""
     }
     metadata = {name: cells[index] for name, index in columns.metadata if index < width and cells[index] != ""}
-    return Row(line, given, metadata, tuple(findings))
+    return Row(line, given, metadata, tuple(findings), columns=columns)
 
 
 def _recognise(header: str, mapping: Mapping[str, str], *, tabs_first: bool) -> Dialect:

@@ -110,3 +110,26 @@ def test_only_the_first_of_many_columns_are_listed():
     """A header of a hundred thousand columns fits into a line."""
     assert fields.listed(["a", " ", "c"]) == "a, (empty), c"
     assert fields.listed([f"c{number}" for number in range(100_000)]).endswith(", c18, c19 and 99,980 more")
+
+
+FOUND = [
+    # headers, mapping, name, slot
+    (["prompt", " Shelf "], {}, "sHELF ", ("Shelf", False)),
+    (["prompt", "Size"], {}, "size", ("size", True)),
+    (["prompt", "Size"], {"size": ""}, "size", ("Size", False)),
+    (["Title"], {"prompt": "Title"}, "title", ("prompt", True)),
+    (["Title"], {"prompt": "Title"}, "prompt", ("prompt", True)),
+    (["Title", "prompt"], {"prompt": "Title"}, "prompt", ("prompt", False)),
+    (["id", "prompt"], {}, "custom_id", ("custom_id", True)),
+    (["custom_id", "prompt"], {}, "id", ("custom_id", True)),
+    (["custom_id", "id", "prompt"], {}, "id", ("id", False)),
+    (["prompt", ""], {}, "", None),
+    (["prompt"], {}, "size", None),
+]
+
+
+@pytest.mark.parametrize(("headers", "mapping", "name", "slot"), FOUND)
+def test_a_column_is_found_by_its_header_or_its_field(headers, mapping, name, slot):
+    """The header first, in any case; else the field that it carries."""
+    found = fields.match(headers, mapping).find(name)
+    assert (found and (found.name, found.is_field)) == slot

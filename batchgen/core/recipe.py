@@ -1,0 +1,113 @@
+"""What is made of every row before it becomes a request: a matrix multiplies it, a template words it, a profile goes around."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from batchgen.core import fields, identity
+from batchgen.core.fields import CUSTOM_ID, PRIORITY
+from batchgen.core.manifest import Row
+from batchgen.core.matrix import NO_CHOICE, Combination
+from batchgen.core.parameters import Finding
+from batchgen.core.profile import Profile
+from batchgen.core.request import Value
+from batchgen.core.template import Template, as_text
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """The template is for rows without a prompt of their own, or with `for_all` for every row."""
+
+    template: Template | None = None
+    for_all: bool = False
+    profile: Profile | None = None
+    matrix: tuple[Combination, ...] = (NO_CHOICE,)
+
+    def unfit(self, row: Row) -> Iterator[Finding]:
+        """What the columns of this row lack for the template or have too much beside the matrix: the same for all its like."""
+        if _is_unread(row):
+            return
+        varied = (*self.matrix[0].fields, *self.matrix[0].metadata)
+        for name, text in self._words(row).items():
+            if text is None:
+                yield Finding("prompt", _no_column(name, (*row.columns.names, *varied)))
+        for key in varied:
+            slot = row.columns.find(key)
+            # A column that was told to be no field may stand beside a field of the matrix.
+            if slot is not None and (slot.is_field or key in self.matrix[0].metadata):
+                yield Finding(key, "is a column of the manifest and a key of [matrix]: give one of them another name")
+
+    def variants(self, row: Row) -> Iterator[Row]:
+        """The row once for every combination, with its final prompt. A row that could not be read comes as it is."""
+        if self == _PLAIN or _is_unread(row):
+            yield row
+            return
+        words = self._words(row)
+        name = row.custom_id or _derived(row, words)
+        findings = (
+            Finding("prompt", f"the template's {{{column}}} is empty in this row")
+            for column, text in words.items()
+            if text == ""
+        )
+        row = replace(row, findings=(*row.findings, *findings), promptless=row.promptless or None in words.values())
+        for combination in self.matrix:
+            cells = {**row.cells, **combination.fields, "prompt": self._prompt(row, words, combination)}
+            full = f"{name}-{combination.name}" if combination.name and not identity.fault(name) else name
+            if row.custom_id is not None:
+                cells[CUSTOM_ID] = full
+            given = {field: value for field, value in cells.items() if value is not None}
+            yield replace(row, cells=given, metadata={**row.metadata, **combination.metadata}, derived=full)
+
+    def _template(self, row: Row) -> Template | None:
+        return self.template if self.for_all or "prompt" not in row.cells else None
+
+    def _words(self, row: Row) -> dict[str, str | None]:
+        """What the row says for the columns of its template, as they are written there: None where it has no such column."""
+        template = self._template(row)
+        varied = self.matrix[0].words
+        return {name: _said(row, name) for name in template.columns if name.casefold() not in varied} if template else {}
+
+    def _prompt(self, row: Row, words: Mapping[str, str | None], combination: Combination) -> Value | None:
+        template = self._template(row)
+        prompt = row.cells.get("prompt")
+        if template is not None:
+            known = {name: text for name, text in words.items() if text}
+            if len(known) < len(words):
+                return None
+            varied = combination.words
+            prompt = template.fill({name: varied.get(name.casefold(), known.get(name, "")) for name in template.columns})
+        if self.profile is None or not isinstance(prompt, str) or not prompt.strip():
+            return prompt
+        return self.profile.around(prompt)
+
+
+_PLAIN = Recipe()
+
+
+def _is_unread(row: Row) -> bool:
+    return bool(row.findings) and not row.columns.names
+
+
+def _said(row: Row, name: str) -> str | None:
+    slot = row.columns.find(name)
+    if slot is None:
+        return None
+    return as_text((row.cells if slot.is_field else row.metadata).get(slot.name, ""))
+
+
+def _derived(row: Row, words: Mapping[str, str | None]) -> str:
+    """The name of a row without one: its own request cells and what it says for the template, whose text does not enter."""
+    cells = {field: value for field, value in row.cells.items() if field not in (CUSTOM_ID, PRIORITY)}
+    said = dict(sorted((name.casefold(), text) for name, text in words.items() if text))
+    others = {f"{{{name}}}": text for name, text in said.items() if name not in cells}
+    return identity.derive({**cells, **others}, " ".join(said.values()) or None)
+
+
+@lru_cache(maxsize=256)
+def _no_column(name: str, names: tuple[str, ...]) -> str:
+    # Asked of every row, and a comparison with every column takes its time.
+    known = {column.casefold(): column for column in names if column}
+    near = difflib.get_close_matches(name.casefold(), known, n=1)
+    hint = f"; do you mean {{{known[near[0]]}}}?" if near else ""
+    return f"{{{name}}} is no column; the columns are {fields.listed(names) or 'none'}{hint}"
