@@ -1,9 +1,9 @@
-"""Where settings come from: option, environment, `.env` of the working folder, `config.toml`, `OPENAI_BASE_URL`, built-in."""
+"""Where settings come from: option, job file, environment, `.env` of the working folder, `config.toml`, `OPENAI_BASE_URL`,
+built-in.
+"""
 
-import difflib
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -11,13 +11,15 @@ import msgspec
 from dotenv import dotenv_values
 
 from batchgen.core import fields as request_fields
-from batchgen.core import parameters, tutorials
-from batchgen.core.manifest import typed
-from batchgen.core.request import Value
+from batchgen.core import tutorials
 from batchgen.errors import SettingsError
+from batchgen.settings import toml
 from batchgen.settings.check import check
+from batchgen.settings.defaults import default
 from batchgen.settings.model import Secrets, Settings, tables
 from batchgen.settings.models import described
+from batchgen.settings.profiles import TABLE, parse
+from batchgen.settings.toml import Given
 
 CONFIG_FILE = "config.toml"
 # Its tables are named by models and not by this program.
@@ -26,48 +28,46 @@ _PREFIX = "BATCHGEN_"
 _BUILT_IN = "built-in"
 
 
-@dataclass(frozen=True, slots=True)
-class _Given:
-    """A value as it was found. `folder` is what a relative path in it is relative to."""
+def load(
+    config: Path | None,
+    options: Mapping[str, Any],
+    environment: Mapping[str, str],
+    cwd: Path,
+    laid_over: Mapping[str, Given] | None = None,
+) -> Settings:
+    """Read everything. `options` are `table.key` -> value, without those that were not given. Raises SettingsError.
 
-    value: Any
-    source: str
-    folder: Path
-
-
-def load(config: Path | None, options: Mapping[str, Any], environment: Mapping[str, str], cwd: Path) -> Settings:
-    """Read everything. `options` are `table.key` -> value, without those that were not given. Raises SettingsError."""
-    found, home = _from_file(config, cwd)
+    `laid_over` is what the job files of the command say.
+    """
+    path = (cwd / config) if config else cwd / CONFIG_FILE
+    if config and not path.is_file():
+        raise SettingsError(f"there is no settings file {config}")
+    document = toml.read(path)[0] if path.is_file() else {}
+    profiles = parse(document.pop(TABLE, {}), path)
+    found = _from_document(document, path)
     dotenv = _from_dotenv(cwd)
     base_url = environment.get("OPENAI_BASE_URL") or dotenv.get("OPENAI_BASE_URL")
     if base_url and "provider.base_url" not in found:
-        found["provider.base_url"] = _Given(base_url, "OPENAI_BASE_URL", cwd)
+        found["provider.base_url"] = Given(base_url, "OPENAI_BASE_URL", cwd)
     for place, variables in ((".env", dotenv), ("environment", environment)):
-        found |= {key: _Given(text, place, cwd) for key, text in _variables(variables, place)}
-    found |= {key: _Given(value, "option", cwd) for key, value in options.items()}
-    return _build(found, home, _secrets(environment, dotenv))
+        found |= {key: Given(text, place, cwd) for key, text in _variables(variables, place)}
+    found |= laid_over or {}
+    found |= {key: Given(value, "option", cwd) for key, value in options.items()}
+    home = path.parent.resolve() if path.is_file() else cwd
+    return replace(_build(found, home, _secrets(environment, dotenv)), profiles=profiles)
 
 
-def _from_file(config: Path | None, cwd: Path) -> tuple[dict[str, _Given], Path]:
-    path = (cwd / config) if config else cwd / CONFIG_FILE
-    if not path.is_file():
-        if config:
-            raise SettingsError(f"there is no settings file {config}")
-        return {}, cwd
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise SettingsError(f"{path}: {error}") from None
+def _from_document(document: Mapping[str, Any], path: Path) -> dict[str, Given]:
     found = {}
     for table, content in document.items():
         if table == _MODELS:
-            found[_MODELS] = _Given(content, str(path), path.parent.resolve())
+            found[_MODELS] = Given(content, str(path), path.parent.resolve())
             continue
         if not isinstance(content, dict):
             raise SettingsError(f"{path}: {table} stands outside of a table; {_nearest(table)}")
         for key, value in content.items():
-            found[_known(table, key, f"{path}: [{table}] {key}")] = _Given(value, str(path), path.parent.resolve())
-    return found, path.parent.resolve()
+            found[known(table, key, f"{path}: [{table}] {key}")] = Given(value, str(path), path.parent.resolve())
+    return found
 
 
 def _from_dotenv(cwd: Path) -> dict[str, str]:
@@ -80,7 +80,7 @@ def _from_dotenv(cwd: Path) -> dict[str, str]:
 
 def _variables(variables: Mapping[str, str], place: str) -> list[tuple[str, str]]:
     return [
-        (_known(*_split(name), f"{place}: {name}"), text)
+        (known(*_split(name), f"{place}: {name}"), text)
         for name, text in variables.items()
         if name.startswith(_PREFIX) and text is not None
     ]
@@ -91,14 +91,13 @@ def _split(name: str) -> tuple[str, str]:
     return table, key
 
 
-def _known(table: str, key: str, place: str) -> str:
+def known(table: str, key: str, place: str) -> str:
     """The dotted name of a key that exists. Raises SettingsError with the nearest one that does."""
-    known = tables()
     if table == "defaults":
         if key in request_fields.REQUEST_FIELDS or key in tutorials.FIELDS:
             return f"defaults.{key}"
         raise SettingsError(f"{place} is not a field of a request; {_nearest(f'defaults.{key}')}")
-    if key in known.get(table, {}):
+    if key in tables().get(table, {}):
         return f"{table}.{key}"
     raise SettingsError(f"{place} is not a setting; {_nearest(f'{table}.{key}')}")
 
@@ -106,14 +105,16 @@ def _known(table: str, key: str, place: str) -> str:
 def _nearest(name: str) -> str:
     names = [f"{table}.{key}" for table, keys in tables().items() for key in keys]
     names += [f"defaults.{key}" for key in request_fields.REQUEST_FIELDS]
+    names += [f"{TABLE}.name"]
     last = name.rpartition(".")[2]
-    same_key = [known for known in names if known.partition(".")[2] == last]
-    near = difflib.get_close_matches(name, same_key or names, n=1, cutoff=0.0)
-    table, _, key = near[0].partition(".")
+    same_key = [one for one in names if one.partition(".")[2] == last]
+    table, _, key = toml.nearest(name, same_key or names).partition(".")
+    if table == TABLE:
+        return f"the nearest is [{TABLE}.NAME]"
     return f"the nearest is [{table}] {key} ({_PREFIX}{table.upper()}__{key.upper()})"
 
 
-def _build(found: Mapping[str, _Given], home: Path, secrets: Secrets) -> Settings:
+def _build(found: Mapping[str, Given], home: Path, secrets: Secrets) -> Settings:
     sources = {key: given.source for key, given in found.items()}
     parts: dict[str, Any] = {}
     for part in fields(Settings):
@@ -123,15 +124,15 @@ def _build(found: Mapping[str, _Given], home: Path, secrets: Secrets) -> Setting
         values = {}
         for key in fields(part.default):
             name = f"{part.name}.{key.name}"
-            given = found.get(name, _Given(key.default, _BUILT_IN, home))
+            given = found.get(name, Given(key.default, _BUILT_IN, home))
             sources.setdefault(name, _BUILT_IN)
             values[key.name] = _resolved(name, _converted(name, given, kinds[key.name]), given.folder)
         kind: Any = type(part.default)
         parts[part.name] = kind(**values)
+    asked = {name.removeprefix("defaults."): given for name, given in found.items() if name.startswith("defaults.")}
+    translate = parts["compat"].translate
     defaults = {
-        name.partition(".")[2]: _default(name.partition(".")[2], given, translate=parts["compat"].translate)
-        for name, given in found.items()
-        if name.startswith("defaults.")
+        name: default(name, given, f"{given.source}: [defaults] {name}", translate=translate) for name, given in asked.items()
     }
     told = found.get(_MODELS)
     if told is not None:
@@ -141,17 +142,7 @@ def _build(found: Mapping[str, _Given], home: Path, secrets: Secrets) -> Setting
     return settings
 
 
-def _default(name: str, given: _Given, *, translate: bool) -> Value:
-    """A field of a request for every row: what is wrong with it is told once, and not on every line."""
-    value = typed(name, given.value) if isinstance(given.value, str) else given.value
-    # What depends on the model is checked with each row's.
-    for finding in parameters.unfit(name, value, translate=translate):
-        raise SettingsError(f"{given.source}: [defaults] {name}: {finding.message}")
-    checked: Value = value
-    return checked
-
-
-def _converted(name: str, given: _Given, kind: Any) -> Any:
+def _converted(name: str, given: Given, kind: Any) -> Any:
     try:
         return msgspec.convert(given.value, kind, strict=given.source not in ("environment", ".env", "option"))
     except msgspec.ValidationError as error:

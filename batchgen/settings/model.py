@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from batchgen.core.catalog import VENDORS, Catalog
+from batchgen.core.profile import Profile
 from batchgen.core.request import Value
 from batchgen.errors import SettingsError
 
@@ -96,6 +97,7 @@ class Settings:
     defaults: Mapping[str, Value] = field(default_factory=dict)
     models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     catalog: Catalog = field(default_factory=lambda: VENDORS, repr=False)
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     secrets: "Secrets" = field(default_factory=lambda: Secrets({}), repr=False)
 

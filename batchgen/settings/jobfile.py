@@ -1,0 +1,129 @@
+"""Job files: a manifest together with everything that is said about its rows, and settings for the commands it is given to."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from batchgen.core import fields, matrix
+from batchgen.core.matrix import Combination
+from batchgen.core.profile import Profile
+from batchgen.core.request import Value
+from batchgen.core.template import Template
+from batchgen.errors import SettingsError
+from batchgen.settings import profiles, toml
+from batchgen.settings.defaults import checked_template, default
+from batchgen.settings.load import known
+from batchgen.settings.model import tables
+from batchgen.settings.toml import Given
+
+SUFFIX = ".toml"
+_TEXTS = ("manifest", "prompt", "name", "profile")
+# These two are those of the settings, and laid over them.
+_LAID_OVER = ("limits", "provider")
+_TABLES = ("columns", "matrix", "defaults", *_LAID_OVER, profiles.TABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class JobFile:
+    """What a job file says. `laid_over` are settings by `table.key`; `columns` is the mapping of `fields.match`."""
+
+    path: Path
+    content: bytes
+    manifest: Path
+    name: str | None
+    template: Template | None
+    profile: str | None
+    columns: Mapping[str, str]
+    matrix: tuple[Combination, ...]
+    defaults: Mapping[str, Value]
+    profiles: Mapping[str, Profile]
+    laid_over: Mapping[str, Given]
+
+
+def read(path: Path) -> JobFile:
+    """A job file as a value. Raises SettingsError with the place of what is wrong."""
+    document, content = toml.read(path)
+    for key in document:
+        if key not in (*_TEXTS, *_TABLES):
+            raise SettingsError(f"{path}: {_unknown(key)}")
+    manifest, prompt, name, profile = (toml.text(document, key, f"{path}: {key}") for key in _TEXTS)
+    said = {key: toml.table(document.get(key, {}), f"{path}: {key}") for key in _TABLES}
+    return JobFile(
+        path=path,
+        content=content,
+        manifest=_manifest(manifest, path),
+        name=name,
+        template=None if prompt is None else checked_template(prompt, f"{path}: prompt"),
+        profile=profile,
+        columns=_columns(said["columns"], path),
+        matrix=_matrix(said["matrix"], path),
+        defaults=_defaults(said["defaults"], path),
+        profiles=profiles.parse(said[profiles.TABLE], path),
+        laid_over={key: given for table in _LAID_OVER for key, given in _settings(table, said[table], path).items()},
+    )
+
+
+def laid_over(paths: Sequence[str], jobs: Mapping[str, JobFile], options: Collection[str]) -> Mapping[str, Given]:
+    """The settings that the files of one command bring along. A manifest without a job file brings none.
+
+    Raises SettingsError where files disagree about a setting that no option decides.
+    """
+    brought = [jobs[path].laid_over if path in jobs else {} for path in paths]
+    for path, found in zip(paths, brought, strict=True):
+        for key in {**found, **brought[0]}:
+            one, other = brought[0].get(key), found.get(key)
+            if key not in options and (one and one.value) != (other and other.value):
+                table, _, name = key.partition(".")
+                words = f"{paths[0]} and {path} do not agree about [{table}] {name}, which counts for all that a command does"
+                raise SettingsError(f"{words}: give them to a command each")
+    return brought[0] if brought else {}
+
+
+def _unknown(key: str) -> str:
+    if key in tables():
+        return f"[{key}] is no part of a job file; it belongs into the settings, config.toml"
+    near = toml.nearest(key, (*_TEXTS, *_TABLES))
+    return f"{key} is not a key of a job file; the nearest is {f'[{near}]' if near in _TABLES else near}"
+
+
+def _manifest(name: str | None, path: Path) -> Path:
+    if not name:
+        raise SettingsError(f'{path}: manifest is missing: name the file with the rows, like manifest = "products.csv"')
+    manifest = path.parent / Path(name).expanduser()
+    if manifest.suffix.lower() == SUFFIX:
+        raise SettingsError(f"{path}: manifest = {name!r}: must be a file with rows, not another job file")
+    return manifest
+
+
+def _columns(content: Mapping[str, Any], path: Path) -> dict[str, str]:
+    mapping = {}
+    for word in content:
+        place = f"{path}: [columns] {word}"
+        header = toml.text(content, word, place) or ""
+        field = fields.mappable(word)
+        if field is None:
+            raise SettingsError(f"{place} is not a field; the nearest is {toml.nearest(word, fields.FIELDS)}")
+        if field in fields.NOT_YET and header:
+            raise SettingsError(f"{place} is not supported yet")
+        mapping[field] = header.strip()
+    return mapping
+
+
+def _matrix(content: Mapping[str, Any], path: Path) -> tuple[Combination, ...]:
+    for key, values in content.items():
+        if not isinstance(values, list) or not all(isinstance(value, Value) for value in values):
+            raise SettingsError(f'{path}: [matrix] {key} = {values!r}: must be a list of values, like ["one", "another"]')
+    for finding in matrix.problems(content):
+        raise SettingsError(f"{path}: [matrix] {f'{finding.field}: ' if finding.field else ''}{finding.message}")
+    return matrix.combinations(content)
+
+
+def _defaults(content: Mapping[str, Any], path: Path) -> dict[str, Value]:
+    found = _settings("defaults", content, path)
+    return {key: default(key, found[f"defaults.{key}"], f"{path}: [defaults] {key}") for key in content}
+
+
+def _settings(table: str, content: Mapping[str, Any], path: Path) -> dict[str, Given]:
+    folder = path.parent.resolve()
+    return {known(table, key, f"{path}: [{table}] {key}"): Given(value, str(path), folder) for key, value in content.items()}
