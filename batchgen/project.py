@@ -6,6 +6,7 @@ What only a run needs is imported where a run is put together: `status` and `exp
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from pathlib import Path
 from types import TracebackType
@@ -21,8 +22,11 @@ from batchgen.store.engine import Database
 
 if TYPE_CHECKING:
     from batchgen.core.pace import Limits
+    from batchgen.core.profile import Profile
+    from batchgen.core.recipe import Recipe
     from batchgen.ingest.reading import Terms
     from batchgen.providers.base import Provider
+    from batchgen.settings.jobfile import JobFile
     from batchgen.store.batches import Batch
     from batchgen.worker.events import Observer
     from batchgen.worker.plan import Plan
@@ -35,6 +39,16 @@ _OFFICIAL_HOST = "api.openai.com"
 def utc_now() -> datetime:
     """The one clock of the program."""
     return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a command says about the rows of its manifests: values of fields, a header by field, a profile's name."""
+
+    fields: Mapping[str, Value]
+    columns: Mapping[str, str]
+    profile: str | None
+    update: bool
 
 
 class Project:
@@ -62,22 +76,35 @@ class Project:
         """Whether the settings name the sandbox."""
         return self.settings.provider.name == "sandbox"
 
-    def terms(self, fields: Mapping[str, Value], columns: Mapping[str, str], *, update: bool) -> "Terms":
-        """How rows become requests: `fields` are options, laid over the settings' defaults and the built-in ones."""
+    def terms(self, said: Said, job: "JobFile | None" = None) -> "Terms":
+        """How the rows of a manifest become requests: options over its job file, its profile, the settings, the built-in."""
         from batchgen.core.assembly import BUILT_IN
+        from batchgen.core.profile import Profile
         from batchgen.ingest.reading import Terms
 
+        profile = self._profile(said, job)
+        of_job = {} if job is None else job.defaults
+        defaults = {**BUILT_IN, **self.settings.defaults, **(profile or Profile()).defaults, **of_job, **said.fields}
         host = urlsplit(self.settings.provider.base_url).hostname
         return Terms(
-            defaults={**BUILT_IN, **self.settings.defaults, **fields},
-            columns=columns,
+            recipe=_recipe(defaults.pop("prompt", None), profile, job),
+            defaults=defaults,
+            columns=said.columns if job is None else {**job.columns, **said.columns},
             simulated=self.on_sandbox,
             official=not self.on_sandbox and host == _OFFICIAL_HOST,
             day=utc_now().date(),
-            update=update,
+            update=said.update,
             catalog=self.settings.catalog,
             translate=self.settings.compat.translate,
         )
+
+    def _profile(self, said: Said, job: "JobFile | None") -> "Profile | None":
+        from batchgen.settings.profiles import chosen
+
+        known = self.settings.profiles if job is None else {**self.settings.profiles, **job.profiles}
+        if said.profile is not None:
+            return chosen(said.profile, known, "--profile")
+        return None if job is None or job.profile is None else chosen(job.profile, known, f"{job.path}: profile")
 
     def require_key(self) -> None:
         """Raises WrongUsage, with the way to get going, where a key is needed and there is none."""
@@ -155,3 +182,14 @@ class Project:
         midnight = datetime.combine(utc_now().date(), time(), UTC)
         with self.database.read() as tx:
             return reports.images_since(tx, midnight, simulated=simulated)
+
+
+def _recipe(prompt: Value | None, profile: "Profile | None", job: "JobFile | None") -> "Recipe":
+    """`prompt` is the default for rows without one; that of a job file is for every row."""
+    from batchgen.core.recipe import Recipe
+    from batchgen.core.template import parse
+
+    template = None if prompt is None else parse(str(prompt))
+    if job is None:
+        return Recipe(template, profile=profile)
+    return Recipe(job.template or template, for_all=job.template is not None, profile=profile, matrix=job.matrix)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
@@ -16,6 +17,8 @@ from batchgen.errors import WrongUsage
 
 if TYPE_CHECKING:
     from batchgen.ingest.source import Manifest
+    from batchgen.settings.jobfile import JobFile
+    from batchgen.settings.toml import Given
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -40,6 +43,7 @@ def manifests(*, required: bool) -> Callable[[_Command], _Command]:
                 metavar="FIELD=HEADER",
                 help="Take a field from a column of another name; FIELD= takes it from no column.",
             ),
+            click.option("--profile", metavar="NAME", help="Put this profile of the settings around every prompt."),
             click.option("--provider", type=click.Choice(["openai", "sandbox"]), help="Who makes the images."),
         ]
         for option in reversed(added):
@@ -76,7 +80,7 @@ def given_fields(values: Mapping[str, Any], *, translate: bool = False) -> dict[
 
 def about_rows(values: Mapping[str, Any]) -> bool:
     """Whether a command was told anything about the rows of a manifest."""
-    return any(values.get(name) for name in ("name", "update", "columns")) or any(
+    return any(values.get(name) for name in ("name", "update", "columns", "profile")) or any(
         values.get(name) is not None for name in _GIVEN
     )
 
@@ -90,7 +94,7 @@ def column_mapping(columns: Sequence[str], *, translate: bool = False) -> dict[s
     mapping = {}
     for text in columns:
         word, equals, header = text.partition("=")
-        field = fields.canonical(word) or _refused(word)
+        field = fields.mappable(word)
         if not equals or field is None:
             known = ", ".join(fields.FIELDS)
             raise WrongUsage(f"--column {text}: write FIELD=HEADER, where FIELD is one of {known}")
@@ -102,35 +106,54 @@ def column_mapping(columns: Sequence[str], *, translate: bool = False) -> dict[s
     return mapping
 
 
-def _refused(word: str) -> str | None:
-    """A field that columns cannot carry, so that --column gives such a column to the person."""
-    folded = word.strip().casefold()
-    if folded in fields.NOT_YET:
-        return folded
-    return tutorials.plain(word) if tutorials.plain(word) in tutorials.FIELDS else None
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The manifests and job files that were given to a command, as they were written; `jobs` are the job files among them."""
+
+    paths: Sequence[str]
+    jobs: "Mapping[str, JobFile]"
+
+    def laid_over(self, options: Mapping[str, Any]) -> "Mapping[str, Given]":
+        """The settings that the job files bring along. Raises SettingsError where they disagree and no option decides."""
+        from batchgen.settings.jobfile import laid_over
+
+        return laid_over(self.paths, self.jobs, [name for name, value in options.items() if value is not None])
 
 
-def manifest_sources(paths: Sequence[str], name: str | None, *, simulated: bool) -> "list[Manifest]":
+def given_files(paths: Sequence[str]) -> Files:
+    """The job files read, the manifests not yet. Raises WrongUsage."""
+    from batchgen.settings.jobfile import SUFFIX, read
+
+    named = [text for text in paths if Path(text).suffix.lower() == SUFFIX]
+    for text in named:
+        if not _is_file(Path(text)):
+            raise WrongUsage(f"there is no job file {text}")
+    return Files(paths, {text: read(Path(text)) for text in named})
+
+
+def manifest_sources(files: Files, name: str | None, *, simulated: bool) -> "list[Manifest]":
     """The files as manifests with the names of their batches. Raises WrongUsage."""
-    from batchgen.ingest.source import Manifest
+    if name is not None and len(files.paths) > 1:
+        raise WrongUsage("--name names one batch: give it with one manifest")
+    return [_manifest_source(text, files.jobs.get(text), name, simulated=simulated) for text in files.paths]
+
+
+def _manifest_source(text: str, job: "JobFile | None", name: str | None, *, simulated: bool) -> "Manifest":
+    from batchgen.ingest.source import Manifest, Origin
     from batchgen.ingest.submit import batch_name
 
-    if name is not None and len(paths) > 1:
-        raise WrongUsage("--name names one batch: give it with one manifest")
-    sources = []
-    for text in paths:
-        if text == STDIN:
-            if name is None:
-                raise WrongUsage("standard input needs --name")
-            chosen = batch_name(_dated(name), simulated=simulated)
-            sources.append(Manifest(None, chosen, named=True, open=_standard_input))
-            continue
-        path = Path(text)
-        if not _is_file(path):
-            raise WrongUsage(f"there is no manifest {text}")
-        chosen = batch_name(path.stem if name is None else _dated(name), simulated=simulated)
-        sources.append(Manifest(path, chosen, named=name is not None, open=_opener(path)))
-    return sources
+    if text == STDIN:
+        if name is None:
+            raise WrongUsage("standard input needs --name")
+        return Manifest(None, batch_name(_dated(name), simulated=simulated), named=True, open=_standard_input)
+    given = Path(text)
+    path = given if job is None else job.manifest
+    if not _is_file(path):
+        raise WrongUsage(f"there is no manifest {path}" + ("" if job is None else f", which {text} names"))
+    chosen = job.name if name is None and job is not None else name
+    batch = batch_name(given.stem if chosen is None else _dated(chosen), simulated=simulated)
+    origin = None if job is None else Origin(given, job.content)
+    return Manifest(path, batch, named=chosen is not None, open=_opener(path), origin=origin)
 
 
 def _dated(name: str) -> str:

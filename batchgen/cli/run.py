@@ -51,7 +51,7 @@ def _work_options(command: _Command) -> _Command:
 def run_command(app: App, /, **given: Any) -> int:
     """Submit, then work until every job is final.
 
-    The scope is the given manifests and batches; with neither, every real batch.
+    The scope is the given manifests, or job files that name one, and batches; with neither, every real batch.
     """
     return _run(app, given, requeue=False)
 
@@ -89,8 +89,9 @@ def _run(app: App, given: dict[str, Any], *, requeue: bool) -> int:
         "limits.concurrency": given["concurrency"],
         "limits.images_per_minute": given["images_per_minute"],
     }
-    with app.project(changed) as project:
-        scope = _scope(app, project, given)
+    files = options.given_files(given["manifests"])
+    with app.project(changed, files.laid_over(changed)) as project:
+        scope = _scope(app, project, files, given)
         if requeue:
             _requeue(app.console, project, scope, given)
         result, stopped_by = _work(app.console, project, scope, given)
@@ -103,11 +104,11 @@ def _run(app: App, given: dict[str, Any], *, requeue: bool) -> int:
         return _FAILED if failed else 0
 
 
-def _scope(app: App, project: "Project", given: dict[str, Any]) -> _Scope:
+def _scope(app: App, project: "Project", files: options.Files, given: dict[str, Any]) -> _Scope:
     """Submit the manifests and find the batches, with a key in hand before anything is stored."""
     from batchgen.store import batches
 
-    sources = options.manifest_sources(given["manifests"], given.get("name"), simulated=project.on_sandbox)
+    sources = options.manifest_sources(files, given.get("name"), simulated=project.on_sandbox)
     chosen = bool(given["provider"] or given["manifests"])
     stored: list[Batch] = []
     if given["batches"] or not given["manifests"]:
@@ -119,7 +120,7 @@ def _scope(app: App, project: "Project", given: dict[str, Any]) -> _Scope:
         project.require_key()
     if not given["manifests"]:
         return _Scope(stored, simulated, named)
-    submitted = submit.store(project, sources, given)
+    submitted = submit.store(project, files, sources, given)
     for one in submitted:
         submit.tell(app.console, one)
     fresh = {one.batch.id: one.batch for one in submitted}

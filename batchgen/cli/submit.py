@@ -22,26 +22,30 @@ if TYPE_CHECKING:
 def submit_command(app: App, /, *, provider: str | None, as_json: bool, **given: Any) -> None:
     """Store manifests without making anything yet.
 
-    Each becomes a batch, all of them or none. A manifest is CSV, TSV or JSONL with a prompt in every row; - is standard input.
+    Each becomes a batch, all of them or none. A manifest is CSV, TSV or JSONL with a prompt in every row, or a job file (TOML)
+    that names one; - is standard input.
     """
-    with app.project({"provider.name": provider}) as project:
-        sources = options.manifest_sources(given["manifests"], given["name"], simulated=project.on_sandbox)
-        submitted = store(project, sources, given)
+    files = options.given_files(given["manifests"])
+    settings = {"provider.name": provider}
+    with app.project(settings, files.laid_over(settings)) as project:
+        sources = options.manifest_sources(files, given["name"], simulated=project.on_sandbox)
+        submitted = store(project, files, sources, given)
     for one in submitted:
         tell(app.console, one)
     if as_json:
         data_json({"batches": [as_data(one) for one in submitted]})
 
 
-def store(project: "Project", sources: "list[Manifest]", given: dict[str, Any]) -> "list[Submitted]":
-    """Submit manifests with what a command was told about their rows."""
+def store(project: "Project", files: options.Files, sources: "list[Manifest]", given: dict[str, Any]) -> "list[Submitted]":
+    """Submit manifests with what a command and their job files say about their rows."""
     from batchgen.ingest.submit import submit
-    from batchgen.project import utc_now
+    from batchgen.project import Said, utc_now
 
     translate = project.settings.compat.translate
     columns = options.column_mapping(given["columns"], translate=translate)
-    terms = project.terms(options.given_fields(given, translate=translate), columns, update=given["update"])
-    return submit(project.database, sources, terms, utc_now())
+    said = Said(options.given_fields(given, translate=translate), columns, given["profile"], given["update"])
+    terms = [project.terms(said, files.jobs.get(path)) for path in files.paths]
+    return submit(project.database, list(zip(sources, terms, strict=True)), utc_now())
 
 
 def tell(console: Console, one: "Submitted") -> None:

@@ -41,9 +41,10 @@ class Wanted:
 def assemble(
     row: Row, defaults: Mapping[str, Value], catalog: Catalog = VENDORS, *, translate: bool = False
 ) -> tuple[Wanted | None, tuple[Finding, ...]]:
-    """The row as something to store, or everything that is wrong with it. `defaults` are already layered.
+    """The row as something to store, or everything that is wrong with it.
 
-    `translate` rewrites the words of the tutorials.
+    `defaults` are already layered; a prompt for many rows is no part of them (`core/recipe.py`). `translate` rewrites the
+    words of the tutorials.
     """
     findings = list(row.findings)
     cells = {field: value for field, value in row.cells.items() if field not in (CUSTOM_ID, PRIORITY)}

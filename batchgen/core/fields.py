@@ -79,7 +79,8 @@ def canonical(field: str) -> str | None:
 def mappable(word: str) -> str | None:
     """The field that a person can map to a column, or away from one of their own; None for any other word."""
     folded = word.strip().casefold()
-    return canonical(word) or (folded if folded in NOT_YET else None)
+    refused = folded if folded in NOT_YET else tutorials.plain(word)
+    return canonical(word) or (refused if refused in NOT_YET or refused in tutorials.FIELDS else None)
 
 
 def near(word: str, known: Iterable[str]) -> str | None:

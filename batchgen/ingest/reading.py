@@ -1,7 +1,7 @@
 """One manifest is read, checked row by row, and staged; everything that is wrong with it is collected."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
@@ -12,6 +12,7 @@ from batchgen.core.assembly import Wanted
 from batchgen.core.catalog import VENDORS, Catalog
 from batchgen.core.manifest import Problem, Row, Unreadable, shortened
 from batchgen.core.parameters import Finding
+from batchgen.core.recipe import Recipe
 from batchgen.core.request import Value
 from batchgen.core.tutorials import TRANSLATED
 from batchgen.ingest.source import Manifest, rows, text_lines
@@ -25,9 +26,8 @@ _ROWS_AT_ONCE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How rows become requests. `defaults` are layered already; `official` applies the catalog's shutdown dates on `day`.
-
-    `translate` rewrites the words of the tutorials.
+    """How the rows of a manifest become requests. `defaults` are layered already and hold no prompt; `official` applies the
+    catalog's shutdown dates on `day`, `translate` rewrites the words of the tutorials.
     """
 
     defaults: Mapping[str, Value]
@@ -36,6 +36,7 @@ class Terms:
     official: bool
     day: date
     update: bool
+    recipe: Recipe = field(default_factory=Recipe)
     catalog: Catalog = VENDORS
     translate: bool = False
 
@@ -51,6 +52,7 @@ class Reading:
     columns: dict[str, None] = field(default_factory=dict)
     warnings: dict[str, tuple[int, int]] = field(default_factory=dict)  # message -> first line, rows
     sha256: str = ""
+    _told: set[Finding] = field(default_factory=set)
 
     def add(self, line: int, finding: Finding) -> None:
         if len(self.problems) < _MOST_KEPT:
@@ -58,20 +60,33 @@ class Reading:
         else:
             self.more_problems += 1
 
+    def add_once(self, line: int, finding: Finding) -> None:
+        """What is wrong with all rows alike is told of the first."""
+        if finding in self._told:
+            return
+        if len(self._told) < _MOST_KEPT:
+            self._told.add(finding)
+        self.add(line, finding)
+
+    def warn(self, line: int, message: str) -> None:
+        first, count = self.warnings.get(message, (line, 0))
+        self.warnings[message] = (first, count + 1)
+
 
 def read(session: Transaction, number: int, manifest: Manifest, terms: Terms) -> Reading:
     reading = Reading(manifest)
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(b"" if manifest.origin is None else manifest.origin.content)
     part: list[dict[str, Any]] = []
     words = TRANSLATED if terms.translate else ()
     try:
         with manifest.open() as stream:
-            for row in rows(text_lines(stream, digest.update, reading.add), manifest, terms.columns, words):
-                wanted = _checked(row, terms, reading)
+            lines = text_lines(stream, digest.update, reading.add)
+            read_rows = rows(lines, manifest, terms.columns, words, prompted=terms.recipe.template is not None)
+            for variant, wanted in (one for row in read_rows for one in _variants(row, terms, reading)):
                 if wanted is not None:
                     part.append(_staged(number, reading.rows, wanted))
-                elif row.custom_id is not None and not identity.fault(row.custom_id):
-                    part.append(_staged_id(number, reading.rows, row.line, row.custom_id))
+                elif variant.custom_id is not None and not identity.fault(variant.custom_id):
+                    part.append(_staged_id(number, reading.rows, variant.line, variant.custom_id))
                 reading.rows += 1
                 if len(part) >= _ROWS_AT_ONCE:
                     submission.stage(session, part)
@@ -89,24 +104,38 @@ def read(session: Transaction, number: int, manifest: Manifest, terms: Terms) ->
     return reading
 
 
-def _checked(row: Row, terms: Terms, reading: Reading) -> Wanted | None:
-    wanted, findings = assembly.assemble(row, terms.defaults, terms.catalog, translate=terms.translate)
-    findings += _shut_down(row, terms)
+def _variants(row: Row, terms: Terms, reading: Reading) -> Iterator[tuple[Row, Wanted | None]]:
+    """What becomes of a row of the file, each with what is wanted if it can be stored. What all have in common is told once."""
+    findings: dict[Finding, None] = {}
+    warnings: dict[str, None] = {}
+    for finding in terms.recipe.unfit(row):
+        reading.add_once(row.columns.line or row.line, finding)
+    for variant in terms.recipe.variants(row):
+        wanted, found = _checked(variant, terms)
+        findings.update(dict.fromkeys(found))
+        warnings.update(dict.fromkeys(_told(wanted, terms)) if wanted else {})
+        reading.columns.update(dict.fromkeys(variant.metadata))
+        yield variant, wanted
     for finding in findings:
         reading.add(row.line, finding)
-    reading.columns.update(dict.fromkeys(row.metadata))
-    if wanted is None or findings:
-        return None
+    for message in warnings:
+        reading.warn(row.line, message)
+
+
+def _checked(row: Row, terms: Terms) -> tuple[Wanted | None, tuple[Finding, ...]]:
+    wanted, findings = assembly.assemble(row, terms.defaults, terms.catalog, translate=terms.translate)
+    findings += _shut_down(row, terms)
+    return None if findings else wanted, findings
+
+
+def _told(wanted: Wanted, terms: Terms) -> list[str]:
     told = list(_warnings(wanted.request.model, tuple(wanted.request.parameters.items()), terms.catalog))
     if terms.simulated and (gone := parameters.unavailable(wanted.request.model, terms.day, terms.catalog)):
         is_simulated = terms.catalog.find(wanted.request.model) is not None
         told.append(f"{gone}; only the sandbox still answers to it" if is_simulated else gone)
     if terms.official and (soon := parameters.ending(wanted.request.model, terms.day, terms.catalog)):
         told.append(soon)
-    for message in map(shortened, told):
-        first, count = reading.warnings.get(message, (row.line, 0))
-        reading.warnings[message] = (first, count + 1)
-    return wanted
+    return [shortened(message) for message in told]
 
 
 def _shut_down(row: Row, terms: Terms) -> tuple[Finding, ...]:

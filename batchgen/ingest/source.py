@@ -13,6 +13,14 @@ _MOST_LINE_BYTES = 4 * MOST_ROW_CHARACTERS
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """The job file that names a manifest, with what stands in it."""
+
+    path: Path
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """A file to submit, or standard input (`path` None). `named` tells whether a person chose the batch's name."""
 
@@ -20,11 +28,22 @@ class Manifest:
     batch: str
     named: bool
     open: Callable[[], IO[bytes]]
+    origin: Origin | None = None
 
     @property
     def label(self) -> str:
-        """How the file is called in messages."""
+        """How the file with the rows is called in messages."""
         return "standard input" if self.path is None else str(self.path)
+
+    @property
+    def given(self) -> Path | None:
+        """The file that was given to the command."""
+        return self.path if self.origin is None else self.origin.path
+
+    @property
+    def given_label(self) -> str:
+        """How the file that was given to the command is called in messages."""
+        return "standard input" if self.given is None else str(self.given)
 
 
 def text_lines(stream: IO[bytes], watch: Callable[[bytes], None], tell: Callable[[int, Finding], None]) -> Iterator[str]:
@@ -46,14 +65,19 @@ def text_lines(stream: IO[bytes], watch: Callable[[bytes], None], tell: Callable
             yield raw.decode(errors="replace")
 
 
-def rows(lines: Iterator[str], manifest: Manifest, columns: Mapping[str, str], words: Sequence[str] = ()) -> Iterable[Row]:
-    """The rows of a manifest, by its suffix, else by how it begins. `columns` and `words` are those of `fields.match`."""
+def rows(
+    lines: Iterator[str], manifest: Manifest, columns: Mapping[str, str], words: Sequence[str] = (), *, prompted: bool
+) -> Iterable[Row]:
+    """The rows of a manifest, by its suffix, else by how it begins. `columns` and `words` are those of `fields.match`.
+
+    `prompted` tells that rows without a prompt get one.
+    """
     suffix = manifest.path.suffix.lower() if manifest.path else ""
     first = next(lines, "")
     whole = _again(first, lines)
     if suffix in (".jsonl", ".ndjson", ".json") or (suffix not in (".csv", ".tsv") and first.lstrip().startswith("{")):
         return jsonlines.rows(whole, columns, words)
-    return tabular.rows(whole, columns, words, tabs_first=suffix == ".tsv")
+    return tabular.rows(whole, columns, words, tabs_first=suffix == ".tsv", prompted=prompted)
 
 
 def _again(first: str, rest: Iterator[str]) -> Iterator[str]:

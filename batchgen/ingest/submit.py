@@ -29,19 +29,19 @@ class Submitted:
     warnings: tuple[str, ...]
 
 
-def submit(database: Database, manifests: Sequence[Manifest], terms: Terms, now: datetime) -> list[Submitted]:
-    """Store every manifest as a batch, or none of them. Raises ManifestError with all problems of all files."""
-    _refuse_same_batch(manifests)
+def submit(database: Database, orders: Sequence[tuple[Manifest, Terms]], now: datetime) -> list[Submitted]:
+    """Store every manifest on its terms as a batch, or none of them. Raises ManifestError with all problems of all files."""
+    _refuse_same_batch([manifest for manifest, _ in orders])
     with database.session() as session:
         with session.begin():
             submission.prepare(session)
-            readings = [read(session, number, manifest, terms) for number, manifest in enumerate(manifests)]
+            readings = [read(session, number, manifest, terms) for number, (manifest, terms) in enumerate(orders)]
         _refuse_problems(readings)
         begin_to_write(session)
         with session.begin():
             submission.alone(session)
-            stored = [_store(session, number, reading, terms, now) for number, reading in enumerate(readings)]
-            _refuse_changes(stored, terms)
+            stored = [_store(session, number, reading, orders[number][1], now) for number, reading in enumerate(readings)]
+            _refuse_changes(stored, [terms for _, terms in orders])
     return stored
 
 
@@ -61,27 +61,27 @@ def batch_name(name: str, *, simulated: bool) -> str:
 def _store(session: Transaction, number: int, reading: Reading, terms: Terms, now: datetime) -> Submitted:
     manifest = reading.manifest
     batch = batches.by_name(session, manifest.batch)
-    path = None if manifest.path is None else str(manifest.path.resolve())
+    path = None if manifest.given is None else str(manifest.given.resolve())
     if batch is None:
         batch = batches.create(session, manifest.batch, simulated=terms.simulated, now=now)
     elif not manifest.named and batch.manifest_path != path:
         origin = batch.manifest_path or "standard input"
         raise WrongUsage(
-            f"{manifest.label}: batch {batch.name} was submitted from {origin}; "
+            f"{manifest.given_label}: batch {batch.name} was submitted from {origin}; "
             f"for a batch of its own give --name NEW, and if this is the same one, --name {batch.name}"
         )
     comparison = submission.compare(session, number, batch)
     if not comparison.changed.count or (terms.update and not comparison.running.count):
         if submission.store(session, number, batch, now) != comparison.changed.count:
             raise WrongUsage(
-                f"{manifest.label}: changed rows are being made right now: stop that run first; nothing was stored"
+                f"{manifest.given_label}: changed rows are being made right now: stop that run first; nothing was stored"
             )
         batches.record_manifest(session, batch, ManifestFile(path, reading.sha256, tuple(reading.columns)))
     warnings = tuple(
         f"{manifest.label}:{line}: {message}" + (f" (and {count - 1} more rows)" if count > 1 else "")
         for message, (line, count) in reading.warnings.items()
     )
-    return Submitted(batch, manifest.label, comparison, warnings)
+    return Submitted(batch, manifest.given_label, comparison, warnings)
 
 
 def _refuse_same_batch(manifests: Sequence[Manifest]) -> None:
@@ -89,8 +89,9 @@ def _refuse_same_batch(manifests: Sequence[Manifest]) -> None:
     for manifest in manifests:
         key = identity.fold(manifest.batch)
         if key in seen:
-            raise WrongUsage(f"{seen[key]} and {manifest.label} would both be batch {manifest.batch}; submit one with --name")
-        seen[key] = manifest.label
+            both = f"{seen[key]} and {manifest.given_label} would both be batch {manifest.batch}"
+            raise WrongUsage(f"{both}; submit one with --name")
+        seen[key] = manifest.given_label
 
 
 def _refuse_problems(readings: Sequence[Reading]) -> None:
@@ -111,15 +112,15 @@ def _place(problem: Problem) -> str:
     return f"{place} ({problem.field})" if problem.field else place
 
 
-def _refuse_changes(stored: Sequence[Submitted], terms: Terms) -> None:
+def _refuse_changes(stored: Sequence[Submitted], terms: Sequence[Terms]) -> None:
     """Rows that ask for something else under an id that is known are never bought without being asked for."""
     told = []
-    for one in stored:
-        if terms.update and one.comparison.running.count:
+    for one, its_terms in zip(stored, terms, strict=True):
+        if its_terms.update and one.comparison.running.count:
             told += [f"{one.manifest}: being made right now: {_some(one.comparison.running)}; stop that run first"]
-        elif not terms.update and one.comparison.changed.count:
+        elif not its_terms.update and one.comparison.changed.count:
             told += [
-                f"{one.manifest}: not what batch {one.batch.name} holds, by a cell, an option or a default: "
+                f"{one.manifest}: not what batch {one.batch.name} holds, by a cell, an option, a default or a job file: "
                 f"{_some(one.comparison.changed)}; --update makes that again and keeps the old images in .previous/"
             ]
     if told:

@@ -8,7 +8,10 @@ from batchgen.settings.toml import Given
 
 
 def default(name: str, given: Given, place: str, *, translate: bool = False) -> Value:
-    """The value as its field takes it; `translate` lets words pass that are rewritten later. Raises SettingsError with the place."""
+    """The value as its field takes it. Raises SettingsError with the place.
+
+    `translate` lets the words of the tutorials pass, which are rewritten with each row.
+    """
     value = typed(name, given.value) if isinstance(given.value, str) else given.value
     # What depends on the model is checked with each row's.
     for finding in parameters.unfit(name, value, translate=translate):

@@ -30,13 +30,6 @@ def test_a_cell_comes_before_the_defaults():
     assert wanted.request.body == {"prompt": "A fox", **expected}
 
 
-def test_a_default_prompt_serves_rows_without_one():
-    """Rows may vary anything but the prompt."""
-    wanted, findings = assemble(_row(size="1536x1024"), {**BUILT_IN, "prompt": "A fox"})
-    assert findings == ()
-    assert wanted.request.prompt == "A fox"
-
-
 @pytest.mark.parametrize("prompt", ["A fox", "  A fox ", "A\nfox\t", "🦊", '"G I G G L E"', "x" * 32_000, "\x1b[2J", "\u202eA"])
 def test_prompts_are_kept_to_the_letter(prompt):
     """No character of a prompt is touched."""

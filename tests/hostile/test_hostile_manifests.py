@@ -131,3 +131,15 @@ def test_a_manifest_that_is_no_ordinary_file_does_not_hang(program: Program, tmp
     (tmp_path / "folder.csv").mkdir()
     for name in ("zero.csv", "folder.csv"):
         assert f"there is no manifest {name}" in program.run("submit", name, code=2).stderr
+
+
+def test_a_matrix_multiplies_rows_as_they_stream_by(program: Program) -> None:
+    """20,000 rows with three combinations each need no more memory than 500: what is made of a row is not kept."""
+    program.write("job.toml", 'manifest = "rows.csv"\nprompt = "{name}, {style}"\n[matrix]\nstyle = ["a", "b", "c"]\n')
+    megabytes = []
+    for count in (500, 20_000):
+        program.write("rows.csv", "custom_id,name\n" + "".join(f"r{number},cup {number}\n" for number in range(count)))
+        done = measured(program, "submit", "job.toml", "--name", f"times {count}")
+        assert f"{3 * count:,} new" in done.stderr
+        megabytes.append(done.megabytes)
+    assert megabytes[1] < megabytes[0] + 10

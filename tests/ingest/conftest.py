@@ -46,7 +46,8 @@ class Desk:
 
     def submit(self, *manifests: Manifest, **terms: Any) -> list[Submitted]:
         """Submit on the terms of the desk, but for those given."""
-        return submit(self.database, manifests, replace(self.terms, **terms), _NOW)
+        on_terms = replace(self.terms, **terms)
+        return submit(self.database, [(manifest, on_terms) for manifest in manifests], _NOW)
 
     def csv(self, content: str, **terms: Any) -> Submitted:
         """Submit this text as m.csv."""

@@ -98,7 +98,7 @@ def test_a_changed_row_is_refused_and_named(desk):
     with pytest.raises(ManifestError) as caught:
         desk.csv(changed)
     told = str(caught.value)
-    assert "not what batch m holds, by a cell, an option or a default: 2 rows (fox, owl)" in told
+    assert "not what batch m holds, by a cell, an option, a default or a job file: 2 rows (fox, owl)" in told
     assert "--update" in told
     assert told.endswith("nothing was stored")
     assert desk.jobs("m") == before

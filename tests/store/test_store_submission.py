@@ -56,10 +56,10 @@ def test_one_manifest_that_is_refused_stores_none_of_the_others(ledger):
     defaults = {"model": "gpt-image-2", "size": "1024x1024", "quality": "low"}
     terms = Terms(defaults, {}, simulated=False, official=False, day=date(2026, 11, 21), update=False)
     first, second = _manifest("first", "id,prompt\na,a fox\n"), _manifest("second", "id,prompt\nb,a bear\n")
-    submit(ledger.database, [second], terms, ledger.at(0))
+    submit(ledger.database, [(second, terms)], ledger.at(0))
     other = _manifest("second", "id,prompt\nb,another bear\n")
     with pytest.raises(ManifestError, match="nothing was stored"):
-        submit(ledger.database, [first, other], terms, ledger.at(1))
+        submit(ledger.database, [(first, terms), (other, terms)], ledger.at(1))
     with ledger.database.read() as tx:
         assert [batch.name for batch in batches.every(tx)] == ["second"]
     assert ledger.lines("second")[0].request["prompt"] == "a bear"

@@ -114,7 +114,7 @@ class Bench:
         text = "\n".join([columns, *rows])
         manifest = Manifest(None, name, True, lambda: BytesIO(text.encode()))
         terms = Terms(dict(BUILT_IN), {}, False, False, self.clock().date(), update)
-        (stored,) = submit(self.database, [manifest], terms, self.clock())
+        (stored,) = submit(self.database, [(manifest, terms)], self.clock())
         return stored.batch
 
     def plan(self, batch: Batch, **changes: Any) -> Plan:
