@@ -41,6 +41,15 @@ def test_the_manifest_of_the_readme_is_one(tmp_path: Path, program: Program) -> 
     assert program.json("submit", "shown.csv")["batches"][0]["new"] == 2
 
 
+def test_the_job_file_of_the_readme_is_one(program: Program) -> None:
+    """The job file shown in the README can be submitted, and its rows are called as the README says."""
+    program.write("shown.toml", re.findall(r"^```toml\n(.*?)^```", _README, re.MULTILINE | re.DOTALL)[0])
+    program.write("products.csv", "sku,name,colour\ncup,A cup,red\nmug,A mug,blue\n")
+    assert program.json("submit", "shown.toml")["batches"][0]["new"] == 8
+    assert program.json("show", "spring", "cup-in-a-bright-studio-1024x1024")["state"] == "pending"
+    assert "`cup-in-a-bright-studio-1024x1024`" in _README
+
+
 def test_the_readme_names_every_command_and_every_field(program: Program) -> None:
     """Nothing that the program offers is missing from the README."""
     listed = re.findall(r"^  ([a-z]+) ", program.run("--help").stdout.split("Commands:")[1], re.MULTILINE)
