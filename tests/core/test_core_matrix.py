@@ -54,7 +54,7 @@ NO_MATRIX = [
     ),
     *(({name: ["a"]}, name, "is not supported yet") for name in NOT_YET),
     ({"qualty": ["low"]}, "qualty", "is not a field; if you mean quality, write that; if not, choose another word"),
-    ({"quality": ["low", "hd"]}, "quality", "hd: must be one of low, medium, high, xhigh, max, auto"),
+    ({"quality": ["low", "hd"]}, "quality", "hd: is a word of DALL-E; write high instead"),
     ({"n": [1, 11]}, "n", "11: must be a whole number from 1 to 10"),
     ({"n": [1.0]}, "n", "1.0: must be a whole number from 1 to 10"),
     ({"size": [1024]}, "size", "1024: must be text"),

@@ -104,7 +104,7 @@ MISTAKES = [
     (M + "[matrix]\nstyle = [['a']]", "[matrix] style = [['a']]: must be a list of values"),
     (M + "[matrix]\nstyle = [2026-11-21]", "must be a list of values"),
     (M + "[matrix]\nstyle = []", "[matrix] style: has no values"),
-    (M + "[matrix]\nquality = ['hd']", "[matrix] quality: hd: must be one of low"),
+    (M + "[matrix]\nquality = ['hd']", "[matrix] quality: hd: is a word of DALL-E; write high instead"),
     (M + "[matrix]\na = ['x-y', 'x']\nb = ['z', 'y-z']", "[matrix] x-y, z and x, y-z would both be x-y-z"),
     (M + "[defaults]\nqualty = 'low'", "[defaults] qualty is not a field of a request; the nearest is [defaults] quality"),
     (M + "[defaults]\nn = 11", "[defaults] n: 11: must be a whole number from 1 to 10"),
