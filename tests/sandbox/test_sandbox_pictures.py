@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image, ImageChops
 
-from batchgen.providers.sandbox.picture import Encoding, draw
+from batchgen.providers.sandbox.picture import Encoding, Inputs, draw, retouch
 from batchgen.providers.sandbox.picture.lettering import spell
 
 PROMPTS = [
@@ -56,3 +56,47 @@ def test_letters_that_the_font_lacks_are_not_drawn_as_boxes():
     assert spell("Café Zürich") == "Cafe Zurich"
     assert spell("neon 東京 の night") == "neon ... night"
     assert spell("東京") == "(a prompt in another script)"
+
+
+def inputs(others=0):
+    first = picture_of("A lighthouse", size=(900, 700))
+    return Inputs(first, tuple(picture_of(prompt) for prompt in PROMPTS[:others]))
+
+
+def test_edits_are_repeatable_and_distinct():
+    """The bytes follow from the prompt, the inputs, the size and the ordinal; any other of them makes another picture."""
+    size = (1024, 640)
+    assert retouch("A hat", inputs(), size, 0, Encoding()) == retouch("A hat", inputs(), size, 0, Encoding())
+    files = {
+        retouch("A hat", inputs(), size, 0, Encoding()),
+        retouch("A hat", inputs(), size, 1, Encoding()),
+        retouch("A cat", inputs(), size, 0, Encoding()),
+        retouch("A hat", inputs(1), size, 0, Encoding()),
+        retouch("A hat", inputs(2), size, 0, Encoding()),
+        retouch("A hat", inputs(), (640, 1024), 0, Encoding()),
+        draw("A hat", size, 0, Encoding()),
+    }
+    assert len(files) == 7
+
+
+@pytest.mark.parametrize("size", [(1024, 640), (640, 1920), (3840, 2160)])
+@pytest.mark.parametrize("kind", [("RGB", (1, 1)), ("RGBA", (2048, 1)), ("RGB", (1, 2048))])
+def test_any_inputs_fit_any_size(size, kind):
+    """No shape breaks the collage, neither as the first nor as one of fifteen others."""
+    image = Image.new(*kind, "red")
+    made = retouch("A hat", Inputs(image, (image,) * 15, Image.new("L", image.size, 255)), size, 0, Encoding())
+    assert Image.open(io.BytesIO(made)).size == size
+
+
+def test_previews_are_coarse():
+    """A row changes its colour as often as there are squares in it, or less; each preview is finer than the one before."""
+
+    def changes(file):
+        row = Image.open(io.BytesIO(file)).convert("RGB").crop((0, 400, 1024, 401))
+        return sum(row.getpixel((x, 0)) != row.getpixel((x + 1, 0)) for x in range(1023))
+
+    drawn = [changes(draw("Forest path", (1024, 1024), 0, Encoding(squares=squares))) for squares in (24, 48, 96)]
+    edited = [changes(retouch("A hat", inputs(), (1024, 1024), 0, Encoding(squares=squares))) for squares in (24, 48, 96)]
+    for counts in (drawn, edited):
+        assert 0 < counts[0] < counts[1] < counts[2]
+        assert [count <= most for count, most in zip(counts, (25, 50, 104), strict=True)] == [True] * 3

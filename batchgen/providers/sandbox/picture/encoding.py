@@ -1,48 +1,48 @@
-"""A grey picture and its palette -> bytes of a file. Quick before small: what is drawn here is looked at once."""
+"""A picture -> bytes of a file. Quick before small: what is drawn here is looked at once."""
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
 
-from batchgen.providers.sandbox.picture.palette import Colour, table
+# The picture in a palette or in RGB, its middle tones lifted by so much; 0 is the picture itself.
+Frame = Callable[[float], Image.Image]
 
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """How a picture is written. `compression` is 0..100 and means quality to jpeg and webp, as it does to the vendor."""
+    """How a picture is written. `compression` is 0..100 and means quality to jpeg and webp, as it does to the vendor.
+
+    `squares` makes it a preview, of so many squares along its short edge.
+    """
 
     output_format: str = "png"
     compression: int = 100
     transparent: bool = False
     frames: int = 9
     frame_ms: int = 200
+    squares: int = 0
 
 
-def encode(grey: Image.Image, ramp: tuple[Colour, ...], encoding: Encoding) -> bytes:
+def encode(frame: Frame, encoding: Encoding) -> bytes:
     """The file of one picture. A transparent one has its corners cut off, so that there is something to see through."""
     target = io.BytesIO()
     if encoding.output_format == "gif":
-        frames = [_coloured(grey, table(ramp, shift)) for shift in _breath(encoding.frames)]
+        frames = [frame(shift) for shift in _breath(encoding.frames)]
         frames[0].save(
             target, "GIF", save_all=True, append_images=frames[1:], duration=encoding.frame_ms, loop=0, optimize=False
         )
         return target.getvalue()
-    picture = _coloured(grey, table(ramp))
+    picture = frame(0.0)
     if encoding.transparent:
         picture = picture.convert("RGBA")
-        picture.putalpha(_sticker(grey.size))
+        picture.putalpha(_sticker(picture.size))
     if encoding.output_format == "png":
         picture.save(target, "PNG", compress_level=2)
     else:
         _lossy(picture, target, encoding)
     return target.getvalue()
-
-
-def _coloured(grey: Image.Image, palette: bytes) -> Image.Image:
-    picture = grey.copy()
-    picture.putpalette(palette)
-    return picture
 
 
 def _breath(frames: int) -> list[float]:

@@ -27,7 +27,7 @@ def spell(prompt: str) -> str:
 
 
 def write(image: Image.Image, prompt: str) -> None:
-    """Set the prompt on a darkened foot and the mark in the upper right corner of a grey picture."""
+    """Set the prompt on a darkened foot and the mark in the upper right corner of a picture, grey or in colours."""
     short = min(image.size)
     font = _font(max(short // 24, 14))
     line = max(short // 24, 14) * 13 // 10
@@ -36,10 +36,12 @@ def write(image: Image.Image, prompt: str) -> None:
     top = image.height - margin - line * len(lines)
     _darken(image, top - line * 4)
     draw = ImageDraw.Draw(image)
-    draw.rectangle((margin, top - line // 2, margin + short // 14, top - line // 2 + max(short // 250, 2)), fill=225)
+    draw.rectangle(
+        (margin, top - line // 2, margin + short // 14, top - line // 2 + max(short // 250, 2)), fill=_ink(image, 225)
+    )
     for number, text in enumerate(lines):
-        draw.text((margin, top + number * line), text, font=font, fill=252)
-    _mark(draw, image.width - margin, margin)
+        draw.text((margin, top + number * line), text, font=font, fill=_ink(image, 252))
+    _mark(image, image.width - margin, margin)
 
 
 def _wrap(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: float) -> list[str]:
@@ -71,7 +73,7 @@ def _darken(image: Image.Image, top: int) -> None:
     shade = [255 - round(228 * _ease(step / 150)) for step in range(256)]
     column = Image.linear_gradient("L").point(shade).resize((1, image.height - top), Image.Resampling.BILINEAR)
     veil = column.resize((image.width, image.height - top), Image.Resampling.NEAREST)
-    image.paste(ImageChops.multiply(image.crop(box), veil), box)
+    image.paste(ImageChops.multiply(image.crop(box), veil.convert(image.mode)), box)
 
 
 def _ease(part: float) -> float:
@@ -80,11 +82,17 @@ def _ease(part: float) -> float:
     return part * part * (3 - 2 * part)
 
 
-def _mark(draw: ImageDraw.ImageDraw, right: int, top: int) -> None:
+def _ink(image: Image.Image, grey: int) -> int | tuple[int, int, int]:
+    return grey if image.mode == "L" else (grey, grey, grey)
+
+
+def _mark(image: Image.Image, right: int, top: int) -> None:
     size = max(top // 3, 12)
     text = " ".join(MARK)
     font = _font(size)
     width = font.getlength(text)
     left, bottom = right - width - 2 * size, top + size * 2
-    draw.rounded_rectangle((left, top, right, bottom), radius=size, fill=14, outline=240, width=max(size // 10, 1))
-    draw.text((left + size, top + size), text, font=font, fill=250, anchor="lm")
+    draw = ImageDraw.Draw(image)
+    paper, edge, ink = (_ink(image, grey) for grey in (14, 240, 250))
+    draw.rounded_rectangle((left, top, right, bottom), radius=size, fill=paper, outline=edge, width=max(size // 10, 1))
+    draw.text((left + size, top + size), text, font=font, fill=ink, anchor="lm")

@@ -7,6 +7,8 @@ lets smooth edges between two greys run through colours that lie between them.
 import random
 import re
 
+from PIL import Image
+
 Colour = tuple[int, int, int]
 
 _RAMPS = {
@@ -63,3 +65,10 @@ def table(ramp: tuple[Colour, ...], shift: float = 0.0) -> bytes:
         lift = shift * (1 - (grey / 127.5 - 1) ** 2)
         flat.extend(colour_at(ramp, grey + lift))
     return bytes(flat)
+
+
+def coloured(grey: Image.Image, ramp: tuple[Colour, ...], shift: float = 0.0) -> Image.Image:
+    """A grey picture in the colours of a ramp, one byte a pixel."""
+    picture = grey.copy()
+    picture.putpalette(table(ramp, shift))
+    return picture
