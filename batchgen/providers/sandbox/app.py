@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from batchgen.core.catalog import Catalog
+from batchgen.providers.sandbox import moderation
 from batchgen.providers.sandbox.access import add_headers, authorise, shape_errors
 from batchgen.providers.sandbox.generations import Generations
 from batchgen.providers.sandbox.log import RequestLog
@@ -40,6 +41,7 @@ def build(options: SandboxOptions) -> web.Application:
     app.router.add_post("/v1/images/edits", _edits)
     app.router.add_post("/v1/images/variations", _variations)
     app.router.add_get("/v1/models", partial(_models, options.catalog))
+    app.router.add_post("/v1/moderations", moderation.handle)
     return app
 
 

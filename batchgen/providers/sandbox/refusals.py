@@ -59,6 +59,16 @@ def no_model(name: str) -> Refusal:
     return Refusal(404, message, param="model", code="model_not_found")
 
 
+def no_file(file_id: str, param: str) -> Refusal:
+    """404: nothing was uploaded under that id; the sandbox has no store of files."""
+    return Refusal(404, f"No such File object: {file_id}", param=param)
+
+
+def too_large() -> Refusal:
+    """413: the whole body is beyond measure."""
+    return Refusal(413, "The request body is too large.")
+
+
 def no_url(method: str, path: str) -> Refusal:
     """404: there is nothing at this path."""
     return Refusal(404, f"Invalid URL ({method} {path})")
@@ -74,23 +84,25 @@ def moderated(request_id: str) -> Refusal:
     return Refusal(400, message, type="image_generation_user_error", code="moderation_blocked", details=details)
 
 
-def too_fast(model: str, numbers: str, wait_s: float) -> Refusal:
+# With input images the limit has another name, in the words and as the type.
+_OUTPUT, _INPUT = ("requests", "images per min (IPM)"), ("input-images", "input-images per min")
+
+
+def too_fast(model: str, numbers: str, wait_s: float, *, inputs: bool = False) -> Refusal:
     """429 about speed, with the wait in the words and in both headers."""
+    kind, name = _INPUT if inputs else _OUTPUT
     milliseconds = math.ceil(wait_s * 1000)
     wait = f"{milliseconds / 1000:g}s" if milliseconds >= 1000 else f"{milliseconds}ms"
-    message = (
-        f"Rate limit reached for {model} (for limit gpt-image) on images per min (IPM): {numbers}. Please try again in {wait}."
-    )
+    message = f"Rate limit reached for {model} (for limit gpt-image) on {name}: {numbers}. Please try again in {wait}."
     headers = {"retry-after": str(max(1, math.ceil(milliseconds / 1000))), "retry-after-ms": str(milliseconds)}
-    return Refusal(429, message, type="requests", code="rate_limit_exceeded", headers=headers)
+    return Refusal(429, message, type=kind, code="rate_limit_exceeded", headers=headers)
 
 
-def too_many(model: str, limit: int, requested: int) -> Refusal:
+def too_many(model: str, limit: int, requested: int, *, inputs: bool = False) -> Refusal:
     """429 that no waiting can heal: more images in one request than the limit holds."""
-    message = (
-        f"Request too large for {model} (for limit gpt-image) on images per min (IPM): Limit {limit}, Requested {requested}."
-    )
-    return Refusal(429, message, type="requests", code="rate_limit_exceeded")
+    kind, name = _INPUT if inputs else _OUTPUT
+    message = f"Request too large for {model} (for limit gpt-image) on {name}: Limit {limit}, Requested {requested}."
+    return Refusal(429, message, type=kind, code="rate_limit_exceeded")
 
 
 _STATUS_ERRORS: dict[int, tuple[str, str | None, str]] = {
