@@ -7,7 +7,7 @@ what an attempt cost is said by its reported usage alone.
 
 import math
 
-from batchgen.core import catalog
+from batchgen.core.catalog import VENDORS
 
 _TILED = frozenset({"gpt-image-1.5", "chatgpt-image-latest", "gpt-image-1-mini", "gpt-image-1"})
 _PATCHED = frozenset(
@@ -39,7 +39,7 @@ def input_image_tokens(model: str, width: int, height: int, fidelity: str | None
 
     `fidelity` is input_fidelity, None where it is not given; models that count patches do not have it.
     """
-    entry = catalog.find(model)
+    entry = VENDORS.find(model)
     name = entry.name if entry else model
     if name in _TILED:
         return _tile_tokens(width, height, faithful=fidelity == "high")

@@ -1,6 +1,7 @@
 """A real sandbox on loopback and a plain client for it."""
 
 import asyncio
+import io
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import aiohttp
 import msgspec
 import pytest
+from edit_parts import Part
 
 from batchgen.providers.sandbox import Sandbox, SandboxOptions
 
@@ -39,6 +41,25 @@ class Client:
     async def generate(self, prompt: str = "A lighthouse", *, headers: Mapping[str, str] | None = None, **fields: Any) -> Reply:
         body = {"model": "gpt-image-2", "prompt": prompt, "quality": "low", **fields}
         return await self.send("POST", "/images/generations", json=body, headers=headers)
+
+    async def edit(self, *parts: Part, headers: Mapping[str, str] | None = None, **fields: Any) -> Reply:
+        """A form; a field that is None is left out."""
+        form = aiohttp.FormData(default_to_multipart=True)
+        texts = {"model": "gpt-image-2", "prompt": "Add a hat", "quality": "low", **fields}
+        for name, text in texts.items():
+            for value in text if isinstance(text, list) else [text]:
+                if value is not None:
+                    form.add_field(name, str(value))
+        for part in parts:
+            # Without a file name aiohttp would make one up for bytes.
+            value = io.BytesIO(part.data) if part.filename else part.data.decode()
+            form.add_field(part.name, value, filename=part.filename, content_type=part.media_type)
+        return await self.send("POST", "/images/edits", data=form, headers=headers)
+
+    async def edit_json(self, images: Any, **fields: Any) -> Reply:
+        body = {"model": "gpt-image-2", "prompt": "Add a hat", "quality": "low", "images": images, **fields}
+        headers = {"Authorization": "Bearer sk-test-key", "Content-Type": "application/json"}
+        return await self.send("POST", "/images/edits", data=io.BytesIO(msgspec.json.encode(body)), headers=headers)
 
     async def send(self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **options: Any) -> Reply:
         sent = {"Authorization": "Bearer sk-test-key"} if headers is None else dict(headers)

@@ -46,6 +46,18 @@ def test_short_waits_are_told_in_milliseconds():
     assert refused.headers == {"retry-after": "1", "retry-after-ms": "240"}
 
 
+def test_input_images_take_places_too():
+    """Those asked for and those sent along share one limit; a refusal with inputs has the vendor's name for that."""
+    limit = ImageLimit(5)
+    assert limit.take(MODEL, 1, 0.0, inputs=3) is None
+    refused = limit.take(MODEL, 1, 0.0, inputs=1)
+    assert "on input-images per min: Limit 5, Used 4, Requested 2. Please try again in 12s." in refused.message
+    assert (refused.type, limit.take(MODEL, 2, 0.0).type) == ("input-images", "requests")
+    assert limit.take(MODEL, 1, 0.0) is None
+    never = limit.take(MODEL, 1, 600.0, inputs=5)
+    assert ("Limit 5, Requested 6." in never.message, never.type, never.headers) == (True, "input-images", {})
+
+
 def test_the_limit_over_http(serve):
     """n counts n, the headers say what is left, and a refusal is a 429 of the vendor's shape."""
 

@@ -37,11 +37,13 @@ def test_a_line_tells_the_whole_request(serve, tmp_path):
         assert line == {
             "request_id": reply.headers["x-request-id"],
             "client_request_id": "job-7.1",
+            "operation": "generation",
             "prompt": "A lighthouse",
             "model": "gpt-image-2",
             "size": "1024x1024",
             "quality": "low",
             "n": 2,
+            "input_images": 0,
             "status": 200,
             "outcome": "succeeded",
             "input_text_tokens": usage["input_tokens"],

@@ -28,7 +28,17 @@ REFUSED = [
     ({"n": True}, 400, "invalid_type", "n"),
     ({"background": "transparent", "output_format": "jpeg"}, 400, "invalid_value", "background"),
     ({"output_compression": 50}, 400, "invalid_value", "output_compression"),
-    ({"stream": True}, 400, "invalid_value", "stream"),
+    ({"stream": "true"}, 400, "invalid_type", "stream"),
+    ({"stream": True, "partial_images": 4}, 400, "invalid_value", "partial_images"),
+    ({"stream": True, "partial_images": -1}, 400, "invalid_value", "partial_images"),
+    ({"stream": True, "partial_images": "1"}, 400, "invalid_type", "partial_images"),
+    ({"stream": True, "partial_images": True}, 400, "invalid_type", "partial_images"),
+    ({"partial_images": 1}, 400, "invalid_value", "partial_images"),
+    ({"stream": False, "partial_images": 0}, 400, "invalid_value", "partial_images"),
+    ({"model": "gpt-image-2.6-flare", "output_format": "gif", "stream": True}, 400, "invalid_value", "stream"),
+    ({"model": "gpt-image-2.6-flare", "output_format": "svg", "stream": True}, 400, "invalid_value", "stream"),
+    ({"images": [{"image_url": "https://example.org/a.png"}]}, 400, "unknown_parameter", "images"),
+    ({"input_fidelity": "high"}, 400, "unknown_parameter", "input_fidelity"),
     ({"svg": {}}, 400, "invalid_value", "svg"),
     ({"prompt": "a cat [moderation]"}, 400, "moderation_blocked", None),
 ]
@@ -90,17 +100,31 @@ def test_bodies_that_are_no_json_object(serve, data, headers, code):
 
 
 def test_a_body_beyond_measure(serve):
-    """An enormous body is refused and not read to its end."""
+    """An enormous body is refused and not read to its end, whether it says how long it is or not."""
+
+    async def pieces():
+        for _ in range(80):
+            yield b" " * 2**16
 
     async def scenario(client):
-        reply = await client.send("POST", "/images/generations", data=io.BytesIO(b" " * (5 * 2**20)), headers=JSON)
-        assert (reply.status, reply.error["type"]) == (413, "invalid_request_error")
+        for data in (io.BytesIO(b" " * (5 * 2**20)), pieces()):
+            reply = await client.send("POST", "/images/generations", data=data, headers=JSON)
+            assert (reply.status, reply.error["type"]) == (413, "invalid_request_error")
 
     serve(scenario)
 
 
 @pytest.mark.parametrize("header", [None, "Basic abc", "Bearer ", "Bearer sk-invalid"])
-@pytest.mark.parametrize(("method", "path"), [("POST", "/images/generations"), ("GET", "/models")])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/images/generations"),
+        ("POST", "/images/edits"),
+        ("POST", "/images/variations"),
+        ("POST", "/moderations"),
+        ("GET", "/models"),
+    ],
+)
 def test_a_key_is_needed(serve, header, method, path):
     """No key, or the one that is always refused: 401, and no word of the key in the answer."""
 
@@ -116,7 +140,9 @@ def test_a_key_is_needed(serve, header, method, path):
     ("method", "path", "status"),
     [
         ("POST", "/images/variations", 410),
-        ("POST", "/images/edits", 404),
+        ("POST", "/images/edits", 400),
+        ("GET", "/images/edits", 405),
+        ("POST", "/moderations", 400),
         ("GET", "/nothing", 404),
         ("GET", "/images/generations", 405),
     ],

@@ -1,15 +1,17 @@
 """The simulated API: the vendor's errors, usage and headers over real HTTP on loopback, with pictures that cost nothing.
 
     POST /v1/images/generations     draws; refuses what the vendor refuses, in its words
-    GET  /v1/models                 the catalog, with what the settings say of models
+    POST /v1/images/edits           draws over what is sent, as a form or as JSON; an address is accepted and never fetched
     POST /v1/images/variations      410, as at the vendor
-    POST /v1/images/edits           404 for now
+    POST /v1/moderations            of one opinion with the two above
+    GET  /v1/models                 the catalog, with what the settings say of models
 
-Every answer carries `x-batchgen-sandbox: 1` and an `x-request-id`. Any bearer key is accepted but `sk-invalid`. A prompt that
-holds the marker `[moderation]` is refused as the vendor's safety system refuses; nothing else is moderated.
+With `stream` both image paths answer in server-sent events; of several images each has an event that completes it, with its own
+usage. Every answer carries `x-batchgen-sandbox: 1` and an `x-request-id`. Any bearer key is accepted but `sk-invalid`. A prompt
+that holds the marker `[moderation]` is refused as the vendor's safety system refuses; nothing else is moderated.
 
-Order of a request: key, body, parameters, limit (all answered at once), then the latency, then what `faults` decides, then the
-picture. Models that the vendor has shut down are answered like others: it is the client that knows the dates.
+Order of a request: key, body, parameters, files, moderation, limit (all answered at once), then the latency, then what `faults`
+decides, then the picture. Models that the vendor has shut down are answered like others: it is the client that knows the dates.
 
 A client that vanishes is billed like one that stays: the answer is finished and logged, as it may be at the vendor. The log
 line says `client_waiting: false` if the connection was already gone when the outcome was decided; `true` promises nothing about

@@ -1,38 +1,21 @@
-"""What a 200 carries: the images, the resolved parameters, the usage. Built whole, off the event loop."""
+"""What a 200 carries: the images, the resolved parameters, the usage; whole or as a stream. Built whole, off the event loop."""
 
 import time
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 import pybase64
 
-from batchgen.core.pricing import PROMPT_OVERHEAD_TOKENS, cost_micros, output_tokens
-from batchgen.core.usage import Usage
-from batchgen.providers.sandbox.checks import Wanted
-from batchgen.providers.sandbox.picture import Encoding, draw
-
-# What gpt-image-2.6 uses is not published. The figures here are the sandbox's own, after what a third party measured:
-# four times the tokens of 2.5 for low and medium, the same for the others.
-_LIKE_25 = "gpt-image-2.5-flare"
-_TIMES_25 = {"low": 4, "medium": 4}
+from batchgen.providers.sandbox.billing import told, usage_of
+from batchgen.providers.sandbox.delivery import Message
+from batchgen.providers.sandbox.picture import Encoding, draw, retouch
+from batchgen.providers.sandbox.wanted import Wanted
 
 _GATEWAY_PAGE = b"<!DOCTYPE html><html><head><title>Please wait</title></head><body>Checking your connection</body></html>\n"
 
-
-def usage_of(wanted: Wanted, images: int) -> Usage:
-    """Tokens of so many images. Text is estimated at four bytes a token; every image is billed with the prompt anew."""
-    each = output_tokens(wanted.model, wanted.quality, wanted.size)
-    if each is None:
-        each = (output_tokens(_LIKE_25, wanted.quality, wanted.size) or 0) * _TIMES_25.get(wanted.quality, 1)
-    text = -(-len(wanted.prompt.encode()) // 4) + PROMPT_OVERHEAD_TOKENS
-    return Usage(input_text_tokens=text * images, input_image_tokens=0, output_tokens=each * images, output_text_tokens=0)
-
-
-def cost_of(wanted: Wanted, usage: Usage) -> int | None:
-    """USD micros by today's price table; None for a model without a price."""
-    return cost_micros(wanted.model, usage, datetime.now(UTC).date())
+# The first preview is made of some 24 squares along its short edge, each further one of twice as many.
+_SQUARES = 24
 
 
 def images_sent(wanted: Wanted, fault: str) -> int:
@@ -40,20 +23,55 @@ def images_sent(wanted: Wanted, fault: str) -> int:
     return wanted.n - 1 if fault == "fewer" else wanted.n
 
 
-def compose(wanted: Wanted, fault: str) -> bytes:
-    """The body of a 200, spoiled as the fault says. Takes tens of milliseconds: not for the event loop."""
+def compose(wanted: Wanted, fault: str, pause_s: float) -> Message:
+    """A 200, spoiled as the fault says, with a pause between the events of a stream. Takes tens of milliseconds."""
     if fault == "html":
-        return _GATEWAY_PAGE
+        return Message([_GATEWAY_PAGE], "text/html")
+    if wanted.streamed:
+        return Message(list(_events(wanted, fault)), "text/event-stream", pause_s)
     images = images_sent(wanted, fault)
-    body = _body(
-        wanted,
-        [_image(wanted, ordinal, fault) for ordinal in range(0 if fault == "empty" else images)],
-        usage_of(wanted, images),
-    )
-    return body[: len(body) * 2 // 3] if fault == "bad_json" else body
+    body = _body(wanted, [_image(wanted, ordinal, fault) for ordinal in range(0 if fault == "empty" else images)], images)
+    return Message([_broken_off(body) if fault == "bad_json" else body])
 
 
-def _image(wanted: Wanted, ordinal: int, fault: str) -> str:
+def _body(wanted: Wanted, images: Sequence[str], billed: int) -> bytes:
+    answer: dict[str, Any] = {
+        "created": int(time.time()),
+        "data": [{"b64_json": image} for image in images],
+        **_parameters(wanted),
+        "usage": told(usage_of(wanted, billed)),
+    }
+    return msgspec.json.encode(answer)
+
+
+def _events(wanted: Wanted, fault: str) -> Iterator[bytes]:
+    """Each image with its previews before it and its own usage: their sum is what was billed."""
+    family = "image_edit" if wanted.edit else "image_generation"
+    for ordinal in range(images_sent(wanted, fault)):
+        for index in range(wanted.partials):
+            preview = {"b64_json": _image(wanted, ordinal, "", _SQUARES << index), "partial_image_index": index}
+            yield _event(f"{family}.partial_image", wanted, preview)
+        if fault != "empty":
+            image = {"b64_json": _image(wanted, ordinal, fault), "usage": told(usage_of(wanted, 1))}
+            yield _event(f"{family}.completed", wanted, image, whole=fault != "bad_json")
+
+
+def _event(kind: str, wanted: Wanted, content: dict[str, Any], *, whole: bool = True) -> bytes:
+    data = msgspec.json.encode({"type": kind, "created_at": int(time.time()), **_parameters(wanted), **content})
+    return b"event: %b\ndata: %b\n\n" % (kind.encode(), data if whole else _broken_off(data))
+
+
+def _parameters(wanted: Wanted) -> dict[str, Any]:
+    resolved: dict[str, Any] = {
+        "background": wanted.background,
+        "output_format": wanted.output_format,
+        "quality": wanted.quality,
+        "size": wanted.size,
+    }
+    return resolved if wanted.safety_identifier is None else {**resolved, "safety_identifier": wanted.safety_identifier}
+
+
+def _image(wanted: Wanted, ordinal: int, fault: str, squares: int = 0) -> str:
     if fault == "not_image":
         return pybase64.b64encode(b"This is text where an image should be.\n" * 8).decode()
     encoding = Encoding(
@@ -62,32 +80,15 @@ def _image(wanted: Wanted, ordinal: int, fault: str) -> str:
         transparent=wanted.background == "transparent",
         frames=wanted.frames,
         frame_ms=wanted.frame_ms,
+        squares=squares,
     )
-    text = pybase64.b64encode(draw(wanted.prompt, wanted.pixels, ordinal, encoding)).decode()
+    if wanted.edit is None:
+        file = draw(wanted.prompt, wanted.pixels, ordinal, encoding)
+    else:
+        file = retouch(wanted.prompt, wanted.edit.inputs, wanted.pixels, ordinal, encoding)
+    text = pybase64.b64encode(file).decode()
     return f"{text[:400]}!not base64!{text[400:]}" if fault == "bad_base64" else text
 
 
-def _body(wanted: Wanted, images: Sequence[str], usage: Usage) -> bytes:
-    answer: dict[str, Any] = {
-        "created": int(time.time()),
-        "background": wanted.background,
-        "data": [{"b64_json": image} for image in images],
-        "output_format": wanted.output_format,
-        "quality": wanted.quality,
-        "size": wanted.size,
-        "usage": _told(usage),
-    }
-    if wanted.safety_identifier is not None:
-        answer["safety_identifier"] = wanted.safety_identifier
-    return msgspec.json.encode(answer)
-
-
-def _told(usage: Usage) -> dict[str, Any]:
-    text, image, output = usage.input_text_tokens or 0, usage.input_image_tokens or 0, usage.output_tokens or 0
-    return {
-        "input_tokens": text + image,
-        "input_tokens_details": {"image_tokens": image, "text_tokens": text},
-        "output_tokens": output,
-        "output_tokens_details": {"image_tokens": output, "text_tokens": 0},
-        "total_tokens": text + image + output,
-    }
+def _broken_off(data: bytes) -> bytes:
+    return data[: len(data) * 2 // 3]

@@ -13,13 +13,10 @@ from aiohttp.typedefs import Handler
 from batchgen.core.catalog import Catalog
 from batchgen.providers.sandbox import moderation
 from batchgen.providers.sandbox.access import add_headers, authorise, shape_errors
-from batchgen.providers.sandbox.generations import Generations
+from batchgen.providers.sandbox.images import Images
 from batchgen.providers.sandbox.log import RequestLog
-from batchgen.providers.sandbox.refusals import Refusal, no_url
+from batchgen.providers.sandbox.refusals import Refusal
 from batchgen.providers.sandbox.server import SandboxOptions
-
-# Room for the longest prompt, escaped in the worst way, several times over.
-_MOST_BODY_BYTES = 4 * 2**20
 
 
 def build(options: SandboxOptions) -> web.Application:
@@ -32,13 +29,13 @@ def build(options: SandboxOptions) -> web.Application:
             yield
 
     in_flight = _InFlight()
-    generations = Generations(options, log, artists)
-    app = web.Application(middlewares=[shape_errors], client_max_size=_MOST_BODY_BYTES)
+    images = Images(options, log, artists)
+    app = web.Application(middlewares=[shape_errors])
     app.cleanup_ctx.append(shared)
     app.on_shutdown.append(in_flight.end)
     app.on_response_prepare.append(add_headers)
-    app.router.add_post("/v1/images/generations", partial(in_flight.handle, generations.handle))
-    app.router.add_post("/v1/images/edits", _edits)
+    app.router.add_post("/v1/images/generations", partial(in_flight.handle, images.generate))
+    app.router.add_post("/v1/images/edits", partial(in_flight.handle, images.edit))
     app.router.add_post("/v1/images/variations", _variations)
     app.router.add_get("/v1/models", partial(_models, options.catalog))
     app.router.add_post("/v1/moderations", moderation.handle)
@@ -67,11 +64,6 @@ class _InFlight:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _edits(request: web.Request) -> web.Response:
-    authorise(request)
-    raise no_url(request.method, request.path)
 
 
 async def _variations(request: web.Request) -> web.Response:

@@ -3,27 +3,48 @@
 import asyncio
 import socket
 import struct
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from aiohttp import web
 
+_EVENTS = "text/event-stream"
 _DRIP_PIECES, _DRIP_PAUSE_S = 20, 0.05
 _GONE_CHECK_S = 0.05
 
 
-async def deliver(request: web.Request, body: bytes, headers: dict[str, str], fault: str) -> web.StreamResponse:
-    """Answer 200 with the body, unless the fault has other plans for the connection."""
+@dataclass(frozen=True, slots=True)
+class Message:
+    """The body of an answer, or the events of a stream with the pause between two of them in seconds."""
+
+    parts: Sequence[bytes]
+    media_type: str = "application/json"
+    pause_s: float = 0.0
+
+
+async def deliver(request: web.Request, message: Message, headers: dict[str, str], fault: str) -> web.StreamResponse:
+    """Answer 200 with the message, unless the fault has other plans for the connection."""
     match fault:
         case "hang":
             await _until_gone(request)
         case "reset":
             _reset(request)
-        case "cut" | "drip":
-            send = _cut if fault == "cut" else _drip
-            # Nobody needs to be told that a client has gone.
-            with suppress(ConnectionResetError):
-                return await send(request, body, headers)
-    return web.Response(body=body, headers=headers, content_type="text/html" if fault == "html" else "application/json")
+    response = web.StreamResponse(headers=headers)
+    response.content_type = message.media_type
+    if message.media_type != _EVENTS:
+        response.content_length = sum(map(len, message.parts))
+    # Nobody needs to be told that a client has gone.
+    with suppress(ConnectionResetError):
+        await response.prepare(request)
+        match fault:
+            case "cut":
+                await _cut(request, response, b"".join(message.parts))
+            case "drip":
+                await _drip(response, b"".join(message.parts))
+            case _:
+                await _send(response, message)
+    return response
 
 
 def client_waiting(request: web.Request) -> bool:
@@ -45,26 +66,21 @@ def _reset(request: web.Request) -> None:
         request.transport.abort()
 
 
-async def _begin(request: web.Request, body: bytes, headers: dict[str, str]) -> web.StreamResponse:
-    response = web.StreamResponse(headers=headers)
-    response.content_type = "application/json"
-    response.content_length = len(body)
-    await response.prepare(request)
-    return response
+async def _send(response: web.StreamResponse, message: Message) -> None:
+    for number, part in enumerate(message.parts):
+        if number:
+            await asyncio.sleep(message.pause_s)
+        await response.write(part)
 
 
-async def _cut(request: web.Request, body: bytes, headers: dict[str, str]) -> web.StreamResponse:
-    response = await _begin(request, body, headers)
+async def _cut(request: web.Request, response: web.StreamResponse, body: bytes) -> None:
     await response.write(body[: len(body) // 2])
     if request.transport is not None:
         request.transport.close()
-    return response
 
 
-async def _drip(request: web.Request, body: bytes, headers: dict[str, str]) -> web.StreamResponse:
-    response = await _begin(request, body, headers)
-    step = -(-len(body) // _DRIP_PIECES)
+async def _drip(response: web.StreamResponse, body: bytes) -> None:
+    step = max(1, -(-len(body) // _DRIP_PIECES))
     for start in range(0, len(body), step):
         await response.write(body[start : start + step])
         await asyncio.sleep(_DRIP_PAUSE_S)
-    return response

@@ -19,6 +19,9 @@
 A refusal that arrives whole costs nothing; what happens after the image was made is billed. (*) A gateway that stops waiting
 does not stop the work behind it.
 
+A stream meets them in its own way: `cut` ends within its events, `drip` sends them in pieces, what is spoiled is spoiled in the
+event that completes an image, and `empty` sends the previews alone. Refusals come in place of a stream.
+
 Chosen from a hash of the prompt and of how many times this server was asked for it before: a run can be repeated, and a retry
 may fare better. Requests refused by the checks or by the limit are not counted: when those come depends on the clock.
 """

@@ -1,4 +1,4 @@
-"""The sandbox's own record of every generation request: one JSON line each, written before the answer is sent."""
+"""The sandbox's own record of every generation and edit: one JSON line each, written before the answer is sent."""
 
 import os
 from dataclasses import dataclass
@@ -16,11 +16,13 @@ class Line:
     time: str
     request_id: str
     client_request_id: str | None
+    operation: str
     prompt: Any = None
     model: Any = None
     size: Any = None
     quality: Any = None
     n: Any = None
+    input_images: int = 0
     status: int | None = None
     outcome: str = ""
     input_text_tokens: int = 0

@@ -16,8 +16,9 @@ from batchgen.providers.sandbox.faults import Faults
 class SandboxOptions:
     """How the simulated API behaves.
 
-    latency_s: seconds before an image is answered; requests overlap. images_per_minute: 0 is no limit. log: a file to which one
-    JSON line a generation request is appended. catalog: the models it answers to.
+    latency_s: seconds before an image is answered; requests overlap, and a stream spreads them over its events.
+    images_per_minute: 0 is no limit. log: a file to which one JSON line a generation or edit is appended. catalog: the models
+    it answers to.
     """
 
     latency_s: float = 0.0

@@ -1,0 +1,56 @@
+"""What a request uses and what that would cost at the vendor.
+
+Text is estimated at four bytes a token; an input image is counted by its pixels, a mask or markup not at all (nobody has told
+what those are billed as). Every image asked for is billed with the prompt and all input images anew.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from batchgen.core.input_tokens import input_image_tokens
+from batchgen.core.pricing import PROMPT_OVERHEAD_TOKENS, cost_micros, output_tokens
+from batchgen.core.usage import Usage
+from batchgen.providers.sandbox.wanted import Wanted
+
+# What gpt-image-2.6 uses is not published. The figures here are the sandbox's own, after what a third party measured:
+# four times the tokens of 2.5 for low and medium, the same for the others.
+_LIKE_25 = "gpt-image-2.5-flare"
+_TIMES_25 = {"low": 4, "medium": 4}
+
+_PARTIAL_TOKENS = 100
+
+
+def usage_of(wanted: Wanted, images: int) -> Usage:
+    """Tokens of so many images."""
+    each = output_tokens(wanted.model, wanted.quality, wanted.size)
+    if each is None:
+        each = (output_tokens(_LIKE_25, wanted.quality, wanted.size) or 0) * _TIMES_25.get(wanted.quality, 1)
+    text = -(-len(wanted.prompt.encode()) // 4) + PROMPT_OVERHEAD_TOKENS
+    return Usage(
+        input_text_tokens=text * images,
+        input_image_tokens=_input_images(wanted) * images,
+        output_tokens=(each + _PARTIAL_TOKENS * wanted.partials) * images,
+        output_text_tokens=0,
+    )
+
+
+def cost_of(wanted: Wanted, usage: Usage) -> int | None:
+    """USD micros by today's price table; None for a model without a price."""
+    return cost_micros(wanted.model, usage, datetime.now(UTC).date())
+
+
+def told(usage: Usage) -> dict[str, Any]:
+    """The usage as an answer carries it."""
+    text, image, output = usage.input_text_tokens or 0, usage.input_image_tokens or 0, usage.output_tokens or 0
+    return {
+        "input_tokens": text + image,
+        "input_tokens_details": {"image_tokens": image, "text_tokens": text},
+        "output_tokens": output,
+        "output_tokens_details": {"image_tokens": output, "text_tokens": 0},
+        "total_tokens": text + image + output,
+    }
+
+
+def _input_images(wanted: Wanted) -> int:
+    edit = wanted.edit
+    return sum(input_image_tokens(wanted.model, *size, edit.fidelity) or 0 for size in edit.sizes) if edit else 0
