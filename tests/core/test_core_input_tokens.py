@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchgen.core import catalog
+from batchgen.core.catalog import VENDORS
 from batchgen.core.input_tokens import MOST_INPUT_IMAGE_TOKENS, input_image_tokens
 
 PATCHED = [
@@ -57,11 +57,11 @@ def test_older_models_count_tiles(width, height, tokens):
 
 def test_every_model_of_the_catalog_has_a_rule():
     """Only a model that nobody knows has none."""
-    assert None not in [input_image_tokens(name, 800, 600, None) for name in catalog.known_names()]
+    assert None not in [input_image_tokens(name, 800, 600, None) for name in VENDORS.names]
     assert input_image_tokens("my-own-model", 800, 600, None) is None
 
 
-@given(width=st.integers(1, 30_000), height=st.integers(1, 30_000), model=st.sampled_from(catalog.known_names()))
+@given(width=st.integers(1, 30_000), height=st.integers(1, 30_000), model=st.sampled_from(VENDORS.names))
 def test_the_bound_holds_for_every_image(width, height, model):
     """No shape and no size passes the bound, and turning an image changes nothing."""
     tokens = input_image_tokens(model, width, height, "high")

@@ -10,7 +10,7 @@ import pytest
 from edit_parts import Part, data_url, picture, seen
 from PIL import Image
 
-from batchgen.core import catalog
+from batchgen.core.catalog import VENDORS
 from batchgen.core.input_tokens import input_image_tokens
 from batchgen.core.pricing import cost_micros, output_tokens
 from batchgen.core.usage import Usage
@@ -177,7 +177,7 @@ def test_every_model_and_format_makes_edits(serve):
     """All models of the catalog; gif moves and svg is a document here too."""
 
     async def scenario(client):
-        for name in catalog.known_names():
+        for name in VENDORS.names:
             answered(await client.edit(Part("image", FIRST), model=name))
         moving = answered(
             await client.edit(Part("image", FIRST), model="gpt-image-2.6-flare", output_format="gif", frame_count=3)
