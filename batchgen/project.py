@@ -172,7 +172,7 @@ class Project:
         settings = self.settings.provider
         if not simulated:
             key = self.settings.secrets.reveal(settings.api_key_env)
-            return OpenAI(settings.base_url, key, timeout_s=settings.timeout_s)
+            return OpenAI(settings.base_url, key, timeout_s=settings.timeout_s, private_links=settings.private_links)
         sandbox = self.settings.sandbox
         faults = parse_faults(sandbox.faults)
         options = SandboxOptions(sandbox.latency_s, sandbox.images_per_minute, faults, catalog=self.settings.catalog)

@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 import click
 
 from batchgen.core import fields, tutorials
+from batchgen.core.inputs import anchored
 from batchgen.core.manifest import typed
 from batchgen.core.parameters import PARAMETERS, Choice, unfit
 from batchgen.core.request import Value
@@ -24,7 +25,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 STDIN = "-"
 # A prompt belongs into a row; everything else can be the same for all rows.
-FIELD_OPTIONS = tuple(name for name in fields.REQUEST_FIELDS if name != "prompt")
+FIELD_OPTIONS = (*(name for name in fields.REQUEST_FIELDS if name != "prompt"), *fields.INPUTS)
 _GIVEN = (*FIELD_OPTIONS, *tutorials.FIELDS)
 
 
@@ -72,6 +73,7 @@ def given_fields(values: Mapping[str, Any], *, translate: bool = False) -> dict[
     What depends on the model is checked with each row, where `translate` also rewrites the words of the tutorials.
     """
     given = {name: typed(name, values[name]) for name in _GIVEN if values.get(name) is not None}
+    given |= {name: anchored(str(given[name]), Path.cwd()) for name in fields.INPUTS if name in given}
     for name, value in given.items():
         for finding in unfit(name, value, translate=translate):
             raise WrongUsage(f"{_written(name)} {finding.message}")

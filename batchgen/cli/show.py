@@ -25,7 +25,8 @@ def show_command(app: App, name: str, custom_id: str, *, as_json: bool) -> None:
         "operation": job.operation,
         "model": job.model,
         "priority": job.priority,
-        "request": job.request,
+        "request": {key: value for key, value in job.request.items() if key != "inputs"},
+        "inputs": job.request.get("inputs", []),
         "rewritten": job.rewritten,
         "metadata": job.metadata,
         "attempts": [_attempt(attempt) for attempt in attempts],
@@ -35,8 +36,11 @@ def show_command(app: App, name: str, custom_id: str, *, as_json: bool) -> None:
         data_json(found)
         return
     data(f"{job.custom_id}: {job.state}")
-    for key, value in {"operation": job.operation, "model": job.model, **job.request, **job.metadata}.items():
+    request = {key: value for key, value in job.request.items() if key != "inputs"}
+    for key, value in {"operation": job.operation, "model": job.model, **request, **job.metadata}.items():
         data(f"  {key}: {one_line(str(value), 500)}")
+    for one in job.request.get("inputs", ()):
+        data(f"  {one['role']}: {_input(one)}")
     for note in job.rewritten:
         data(f"  rewritten: {one_line(note, 500)}")
     for attempt in found["attempts"]:
@@ -65,6 +69,11 @@ def _attempt(row: Any) -> dict[str, Any]:
         "cost_basis": row.cost_basis,
         "remark": row.remark,
     }
+
+
+def _input(one: dict[str, Any]) -> str:
+    facts = f" ({one['media_type']}, {one['width']}x{one['height']})" if one.get("media_type") else ""
+    return one_line(one["source"], 200) + facts
 
 
 def _file(row: Any) -> dict[str, Any]:

@@ -5,18 +5,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from batchgen.core import identity, parameters
+from batchgen.core import identity, inputs, parameters
 from batchgen.core.catalog import DEFAULT_MODEL, VENDORS, Catalog
-from batchgen.core.fields import CUSTOM_ID, PRIORITY
+from batchgen.core.fields import CUSTOM_ID, INPUT_COLUMNS, OPERATION, PRIORITY
+from batchgen.core.inputs import Reference
 from batchgen.core.manifest import Row
 from batchgen.core.parameters import PROMPT_MOST_CHARACTERS, Finding
-from batchgen.core.request import Request, Value
+from batchgen.core.request import EDIT, GENERATE, IMAGE, Request, Value
 from batchgen.core.translation import translated
 
 # A quality that is left out lets the server choose a dear one, so model, size and quality are always sent.
 BUILT_IN: dict[str, Value] = {"model": DEFAULT_MODEL, "size": "1024x1024", "quality": "medium"}
 
 _MOST_PRIORITY = 1_000_000
+VARIATION = "variation"
 
 # PostgreSQL stores no NUL, and half of a surrogate pair is not a character: neither can be kept to the letter.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -26,7 +28,7 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 class Wanted:
     """A row that can be stored. `custom_id` is final if `given`, else equal rows still get an ordinal behind it.
 
-    `rewritten` tells what the request says in other words than the row.
+    `rewritten` tells what the request says in other words than the row, `named` are input images that nobody has looked at yet.
     """
 
     line: int
@@ -36,6 +38,7 @@ class Wanted:
     metadata: Mapping[str, Value]
     priority: int = 0
     rewritten: tuple[str, ...] = ()
+    named: tuple[Reference, ...] = ()
 
 
 def assemble(
@@ -48,31 +51,60 @@ def assemble(
     """
     findings = list(row.findings)
     cells = {field: value for field, value in row.cells.items() if field not in (CUSTOM_ID, PRIORITY)}
-    fields, rewritten = translated({**defaults, **cells}, catalog) if translate else ({**defaults, **cells}, ())
+    fields: dict[str, Value] = {**_without_images_of_others(defaults, cells), **cells}
+    fields, rewritten = translated(fields, catalog) if translate else (fields, ())
     if not row.findings or cells:
         if not row.promptless and all(finding.field != "prompt" for finding in row.findings):
             findings += _prompt_findings(fields.get("prompt"))
         findings += _unstorable({**cells, **row.metadata})
+    named, misnamed = inputs.references(fields)
+    findings += misnamed
+    for column in INPUT_COLUMNS:
+        fields.pop(column, None)
+    operation = fields.pop(OPERATION, EDIT if named else GENERATE)
+    findings += _operation_findings(operation, is_edit=bool(named))
     model = fields.pop("model")
     prompt = fields.pop("prompt", "")
     if not isinstance(model, str) or not model:
         findings.append(Finding("model", "is empty" if model == "" else f"{model!s}: must be text"))
     # 1, 1.0 and True are one key of a cache; their types tell them apart.
     findings += _checked(str(model), tuple((name, value, type(value)) for name, value in fields.items()), catalog)
+    findings += inputs.problems(catalog.find(str(model)), fields, {one.role for one in named})
     custom_id = row.custom_id
     findings += _custom_id_findings(row.cells.get(CUSTOM_ID, row.derived or None))
     priority = row.cells.get(PRIORITY, 0)
     findings += _priority_findings(priority)
     if findings:
         return None, tuple(findings)
-    request = Request("generate", str(model), str(prompt), fields)
+    request = Request(str(operation), str(model), str(prompt), fields)
     name = custom_id or row.derived or identity.derive(cells)
-    return Wanted(row.line, name, custom_id is not None, request, row.metadata, int(priority), rewritten), ()
+    wanted = Wanted(row.line, name, custom_id is not None, request, row.metadata, int(priority), rewritten, tuple(named))
+    return wanted, ()
 
 
 @lru_cache(maxsize=4096)
 def _checked(model: str, items: tuple[tuple[str, Value, type], ...], catalog: Catalog) -> tuple[Finding, ...]:
     return parameters.problems(model, {name: value for name, value, _ in items}, catalog)
+
+
+def _without_images_of_others(defaults: Mapping[str, Value], cells: Mapping[str, Value]) -> Mapping[str, Value]:
+    """A row that names images takes none from the defaults: `image_1` shall not come behind a default's `image`."""
+    if IMAGE not in defaults or not any(column in cells for column in INPUT_COLUMNS):
+        return defaults
+    return {name: value for name, value in defaults.items() if name not in INPUT_COLUMNS}
+
+
+def _operation_findings(operation: Value, *, is_edit: bool) -> list[Finding]:
+    if operation == VARIATION:
+        words = "the API has no variations any more: write edit, with a prompt like 'a variation of this image'"
+        return [Finding(OPERATION, f"{operation}: {words}")]
+    if operation not in (GENERATE, EDIT):
+        return [Finding(OPERATION, f"{str(operation)[:40]!a}: must be {GENERATE} or {EDIT}, or be left out")]
+    if operation == EDIT and not is_edit:
+        return [Finding(OPERATION, f"{EDIT} needs an input image: name it in the column image")]
+    if operation == GENERATE and is_edit:
+        return [Finding(OPERATION, f"{GENERATE} takes no input images: write {EDIT}, or leave it out")]
+    return []
 
 
 def _custom_id_findings(given: Value | None) -> list[Finding]:

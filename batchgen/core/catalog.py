@@ -33,6 +33,8 @@ class Model:
     shutdown: date | None = None
     replacement: str = ""
     certain_sizes: bool = True  # False: the vendor has not said that `sizes` holds for this model
+    fidelities: tuple[str, ...] | None = None  # values of input_fidelity; none: it must be left out; None: not documented
+    takes_markup: bool = False
     uncertain: tuple[tuple[str, str], ...] = ()  # (parameter, value): the documents contradict each other or are silent
 
     def shut_down_by(self, day: date) -> bool:
@@ -67,6 +69,7 @@ _THREE = ("low", "medium", "high")
 _FIVE = (*_THREE, "xhigh", "max")
 _FIXED_SIZES = ("1024x1024", "1536x1024", "1024x1536")
 _COMPLEXITY_UNKNOWN = (("complexity", "low"), ("complexity", "medium"), ("complexity", "high"))
+_FIDELITY_UNKNOWN = (("input_fidelity", "high"), ("input_fidelity", "low"))
 _UNTIL_DECEMBER = date(2026, 12, 1)
 
 _MODELS: tuple[Model, ...] = (
@@ -77,7 +80,9 @@ _MODELS: tuple[Model, ...] = (
             sizes=SizeRule(),
             output_formats=("png", "jpeg", "webp", "gif", "svg"),
             certain_sizes=False,
+            takes_markup=True,
             uncertain=(
+                *_FIDELITY_UNKNOWN,
                 ("quality", "xhigh"),
                 ("quality", "max"),
                 ("background", "transparent"),
@@ -93,7 +98,8 @@ _MODELS: tuple[Model, ...] = (
             qualities=_FIVE,
             sizes=SizeRule(),
             snapshots=(f"gpt-image-2.5-{variant}-2026-09-08",),
-            uncertain=_COMPLEXITY_UNKNOWN,
+            takes_markup=True,
+            uncertain=(*_COMPLEXITY_UNKNOWN, *_FIDELITY_UNKNOWN),
         )
         for variant in ("sunburst", "flare")
     ),
@@ -102,6 +108,7 @@ _MODELS: tuple[Model, ...] = (
         qualities=_THREE,
         sizes=SizeRule(),
         snapshots=("gpt-image-2-2026-04-21",),
+        fidelities=(),
         uncertain=(*_COMPLEXITY_UNKNOWN, ("background", "transparent")),
     ),
     Model(
@@ -109,6 +116,7 @@ _MODELS: tuple[Model, ...] = (
         qualities=_THREE,
         sizes=_FIXED_SIZES,
         snapshots=("gpt-image-1.5-2025-12-16",),
+        fidelities=("high", "low"),
         shutdown=_UNTIL_DECEMBER,
         replacement="gpt-image-2.5-sunburst",
         uncertain=_COMPLEXITY_UNKNOWN,
@@ -125,6 +133,7 @@ _MODELS: tuple[Model, ...] = (
         name="gpt-image-1-mini",
         qualities=_THREE,
         sizes=_FIXED_SIZES,
+        fidelities=("low",),
         shutdown=_UNTIL_DECEMBER,
         replacement=DEFAULT_MODEL,
         uncertain=_COMPLEXITY_UNKNOWN,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from batchgen.core import tutorials
 from batchgen.core.parameters import PARAMETERS, Finding
+from batchgen.core.request import IMAGE, MARKUP, MASK
 
 # `id` stands in where there is no custom_id.
 CUSTOM_ID = "custom_id"
@@ -14,22 +15,20 @@ _ALIAS = "id"
 # Jobs with more of it are made first; it is no part of the request.
 PRIORITY = "priority"
 
+# What is to be done with the inputs; it is seen from them where a row does not say it.
+OPERATION = "operation"
+
+# Columns that name input images: many in one, or one in each.
+INPUTS: tuple[str, ...] = (IMAGE, MASK, MARKUP)
+_ONE_EACH = tuple(f"{IMAGE}_{number}" for number in range(1, 17))
+INPUT_COLUMNS: tuple[str, ...] = (IMAGE, *_ONE_EACH, MASK, MARKUP)
+
 # The fields of a request, in the order in which help and exports show them.
 REQUEST_FIELDS: tuple[str, ...] = ("prompt", "model", *PARAMETERS)
-FIELDS: tuple[str, ...] = (CUSTOM_ID, PRIORITY, *REQUEST_FIELDS)
+FIELDS: tuple[str, ...] = (CUSTOM_ID, PRIORITY, *REQUEST_FIELDS, OPERATION, *INPUTS)
 
 # Fields of the API that would change what is made. Taking such a column for metadata would buy the wrong picture.
-NOT_YET: tuple[str, ...] = (
-    "image",
-    "images",
-    "mask",
-    "markup",
-    "input_fidelity",
-    "operation",
-    "stream",
-    "partial_images",
-    "svg",
-)
+NOT_YET: tuple[str, ...] = ("stream", "partial_images", "svg")
 
 _NEAR = 0.8  # similarity of difflib above which a header is taken for a misspelt field
 _SHORTEST_NEAR = 4  # shorter words are near to everything
@@ -73,7 +72,7 @@ def canonical(field: str) -> str | None:
     folded = field.strip().casefold()
     if folded == _ALIAS:
         return CUSTOM_ID
-    return folded if folded in FIELDS else None
+    return folded if folded in FIELDS or folded in _ONE_EACH else None
 
 
 def mappable(word: str) -> str | None:
@@ -113,7 +112,7 @@ def match(headers: Sequence[str], mapping: Mapping[str, str], words: Sequence[st
             findings.append(Finding(field, f"there is no column {header!r} for it; the columns are {listed(names)}"))
     mapped = set(taken.values())
     by_word = {name.casefold(): index for index, name in reversed(list(enumerate(names))) if index not in mapped}
-    for field, word in (*((name, name) for name in FIELDS), (CUSTOM_ID, _ALIAS)):
+    for field, word in (*((name, name) for name in (*FIELDS, *_ONE_EACH)), (CUSTOM_ID, _ALIAS)):
         if field not in taken and field not in mapping and word in by_word:
             taken[field] = by_word[word]
     by_plain = {tutorials.plain(word): index for word, index in by_word.items()}

@@ -46,6 +46,12 @@ def input_image_tokens(model: str, width: int, height: int, fidelity: str | None
     return _patches(width, height) if name in _PATCHED else None
 
 
+def most_input_image_tokens(model: str) -> int:
+    """The most tokens that an input image of any size can be billed as."""
+    entry = VENDORS.find(model)
+    return _MOST_PATCHES if (entry.name if entry else model) in _PATCHED else MOST_INPUT_IMAGE_TOKENS
+
+
 def _tile_tokens(width: int, height: int, *, faithful: bool) -> int:
     short, long = sorted((width, height))
     # With a short side of exactly one tile, the long one has as many as the ratio; in whole numbers, to be exact.

@@ -8,11 +8,14 @@ from typing import Any, NoReturn
 
 from batchgen.core import fields, tutorials
 from batchgen.core.fields import CUSTOM_ID
+from batchgen.core.inputs import joined
 from batchgen.core.manifest import MOST_ROW_CHARACTERS, Row, Unreadable, typed
 from batchgen.core.parameters import Finding
-from batchgen.core.request import Value
+from batchgen.core.request import EDIT, GENERATE, IMAGE, MASK, Value
 
-GENERATIONS_URL = "/v1/images/generations"
+_OPERATIONS = {"/v1/images/generations": GENERATE, "/v1/images/edits": EDIT}
+# What a body calls input images, and our columns.
+_BODY_INPUTS = {"images": IMAGE, "mask": MASK}
 _BATCH_KEYS = frozenset({CUSTOM_ID, "method", "url", "body"})
 
 
@@ -51,10 +54,10 @@ def _row(number: int, text: str, by_keys: Any, taken: Sequence[str]) -> Row:
     columns: fields.Columns = by_keys(tuple(value))
     keys = list(value)
     findings = list(columns.findings)
-    cells = {field: value[keys[index]] for field, index in columns.fields}
+    cells = {field: _list_of_images(field, value[keys[index]]) for field, index in columns.fields}
     metadata = {name: value[keys[index]] for name, index in columns.metadata if value[keys[index]] is not None}
     told = {finding.field for finding in findings}
-    findings += _nested({key: cell for key, cell in value.items() if key not in told})
+    findings += _nested({key: cell for key, cell in {**metadata, **cells}.items() if key not in told})
     return Row(number, _given(cells), metadata, tuple(findings), columns=columns)
 
 
@@ -66,11 +69,18 @@ def _batch_row(number: int, value: dict[str, Any], taken: Sequence[str]) -> Row:
     findings: list[Finding] = []
     if value.get("method", "POST") != "POST":
         findings.append(Finding("method", f"{value['method']}: must be POST"))
-    if value.get("url", GENERATIONS_URL) != GENERATIONS_URL:
-        findings.append(Finding("url", f"{value['url']}: only {GENERATIONS_URL} is supported"))
-    findings += [Finding(key, _unknown_in_body(key)) for key in body if key not in taken]
-    cells = {key: cell for key, cell in body.items() if key in taken and not isinstance(cell, list | dict)}
-    findings += [Finding(key, "must not be nested") for key in body if key in taken and key not in cells]
+    operation = _OPERATIONS.get(str(value.get("url", "")), None if "url" in value else GENERATE)
+    if operation is None:
+        findings.append(Finding("url", f"{value['url']}: only {' and '.join(_OPERATIONS)} are supported"))
+    inputs, misnamed = _body_inputs(body)
+    findings += misnamed
+    plain = {key: cell for key, cell in body.items() if key not in _BODY_INPUTS}
+    findings += [Finding(key, _unknown_in_body(key)) for key in plain if key not in taken]
+    cells = {key: cell for key, cell in plain.items() if key in taken and not isinstance(cell, list | dict)}
+    findings += [Finding(key, "must not be nested") for key in plain if key in taken and key not in cells]
+    cells |= inputs
+    if operation == EDIT:
+        cells[fields.OPERATION] = operation
     findings += _nested({key: cell for key, cell in value.items() if key not in ("method", "url", "body")})
     cells[CUSTOM_ID] = value.get(CUSTOM_ID)
     metadata = {key: cell for key, cell in value.items() if key not in _BATCH_KEYS and isinstance(cell, Value)}
@@ -80,6 +90,32 @@ def _batch_row(number: int, value: dict[str, Any], taken: Sequence[str]) -> Row:
 @lru_cache(maxsize=256)
 def _columns(keys: tuple[str, ...]) -> fields.Columns:
     return fields.match(keys, {})
+
+
+def _body_inputs(body: Mapping[str, Any]) -> tuple[dict[str, Any], list[Finding]]:
+    """The input images of a body, as the columns that name them."""
+    cells: dict[str, Any] = {}
+    findings: list[Finding] = []
+    for key, column in _BODY_INPUTS.items():
+        if key not in body:
+            continue
+        objects = body[key] if key == "images" else [body[key]]
+        links = [one.get("image_url") if isinstance(one, dict) else None for one in _as_list(objects)]
+        if links and all(isinstance(link, str) for link in links):
+            cells[column] = joined([str(link) for link in links])
+        else:
+            findings.append(Finding(key, 'must be {"image_url": "..."}, in images a list of them; a file_id cannot be used'))
+    return cells, findings
+
+
+def _as_list(objects: Any) -> list[Any]:
+    return objects if isinstance(objects, list) else []
+
+
+def _list_of_images(field: str, cell: Any) -> Any:
+    """A list of images is what a cell of a table would hold; other lists are left to be refused."""
+    is_list = field in fields.INPUT_COLUMNS and isinstance(cell, list) and all(isinstance(one, str) for one in cell)
+    return joined(cell) if is_list else cell
 
 
 def _nested(value: Mapping[str, Any]) -> list[Finding]:

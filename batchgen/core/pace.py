@@ -59,10 +59,11 @@ NOTHING_TOLD = Told()
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """What one request takes of the limits."""
+    """What one request takes of the limits. `inputs` are images that go with it: they count by the minute, not by the day."""
 
     images: int
     tokens: int
+    inputs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +230,7 @@ def _with_told(pace: Pace, told: Told) -> Pace:
 def _shares(pace: Pace, limits: Limits, weight: Weight) -> tuple[float, float, float]:
     images, requests = images_rate(pace, limits), requests_rate(pace, limits)
     return (
-        weight.images * _MINUTE_S / images if images else 0.0,
+        (weight.images + weight.inputs) * _MINUTE_S / images if images else 0.0,
         _MINUTE_S / requests if requests else 0.0,
         weight.tokens * _MINUTE_S / limits.tokens_per_minute if limits.tokens_per_minute else 0.0,
     )

@@ -47,7 +47,8 @@ class Text:
 
 Kind = Integer | Choice | Text
 
-# Every parameter of POST images/generations that a manifest can carry, beside prompt and model (reference 1.1, SDK 3.52.0).
+# Every parameter of POST images/generations and images/edits that a manifest can carry, beside prompt, model and the images
+# (reference 1.1 and 1.2, SDK 3.52.0).
 PARAMETERS: dict[str, Kind] = {
     "size": Text(),
     "quality": Choice(("low", "medium", "high", "xhigh", "max", "auto")),
@@ -57,6 +58,7 @@ PARAMETERS: dict[str, Kind] = {
     "output_compression": Integer(0, 100),
     "moderation": Choice(("auto", "low")),
     "complexity": Choice(("low", "medium", "high")),
+    "input_fidelity": Choice(("high", "low")),
     "frame_count": Integer(2, 16),
     "frame_duration_ms": Integer(10, 655_350),
     "safety_identifier": Text(),

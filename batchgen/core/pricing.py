@@ -11,12 +11,15 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 
 from batchgen.core.catalog import VENDORS
+from batchgen.core.input_tokens import input_image_tokens, most_input_image_tokens
 from batchgen.core.outcome import Ending, Outcome
-from batchgen.core.request import Request
+from batchgen.core.request import Input, Request
 from batchgen.core.usage import Usage
 
 # Encoding adds this many tokens to the prompt's own (measured on generations, not documented by the vendor).
 PROMPT_OVERHEAD_TOKENS = 6
+# And an edit more, growing with its inputs: some forty were measured with one, the vendor says nothing.
+INPUT_OVERHEAD_TOKENS = 64
 
 # Text has about as many bytes a token; good for an estimate and for no bound.
 _BYTES_A_TOKEN = 4
@@ -202,23 +205,34 @@ def most_usage(request: Request) -> Usage:
 
     No text has more tokens than UTF-8 bytes, so the bytes bound the prompt. A request of n images is billed as n calls.
     """
-    return _usage(request, len(request.prompt.encode()))
+    most = sum(most_input_image_tokens(request.model) for _ in request.inputs)
+    return _usage(request, len(request.prompt.encode()), most)
 
 
 def likely_micros(request: Request, day: date) -> int | None:
     """What one attempt at a request should cost, in USD micros; None for a model without a price.
 
-    Output tokens that are not published are taken at their bound.
+    Output tokens that are not published, and links to images that nobody has looked at, are taken at their bound.
     """
-    usage = _usage(request, -(-len(request.prompt.encode()) // _BYTES_A_TOKEN))
+    likely = sum(_likely_input_tokens(request, one) for one in request.inputs)
+    usage = _usage(request, -(-len(request.prompt.encode()) // _BYTES_A_TOKEN), likely)
     return cost_micros(request.model, usage, day)
 
 
-def _usage(request: Request, prompt_tokens: int) -> Usage:
+def _likely_input_tokens(request: Request, one: Input) -> int:
+    fidelity = request.parameters.get("input_fidelity")
+    known = None
+    if one.width and one.height:
+        known = input_image_tokens(request.model, one.width, one.height, None if fidelity is None else str(fidelity))
+    return most_input_image_tokens(request.model) if known is None else known
+
+
+def _usage(request: Request, prompt_tokens: int, input_tokens: int) -> Usage:
     quality, size = (str(request.parameters.get(name, "auto")) for name in ("quality", "size"))
-    text = prompt_tokens + PROMPT_OVERHEAD_TOKENS
+    text = prompt_tokens + PROMPT_OVERHEAD_TOKENS + INPUT_OVERHEAD_TOKENS * len(request.inputs)
     output = _most_output_tokens(request.model, quality, size)
-    return Usage(input_text_tokens=text * request.images, output_tokens=output * request.images)
+    n = request.images
+    return Usage(input_text_tokens=text * n, input_image_tokens=input_tokens * n or None, output_tokens=output * n)
 
 
 def worst_case_micros(request: Request, day: date) -> int | None:

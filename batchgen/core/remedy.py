@@ -14,15 +14,17 @@ _BY_CODE = {
     "billing_hard_limit_reached": "the account's billing limit is reached; raise it, then run again",
     "billing_not_active": "billing is not active for this account; activate it, then run again",
     "model_not_found": "the account cannot use this model; name another one with --model and --update, or ask for access",
-    "url_reply": (
-        "`batchgen show` names the file with the link, while it leads to the image; "
-        "make the gateway answer with b64_json, or name another [provider] base_url"
+    "link_refused": (
+        "`batchgen show` names the file with the link; if the server is your own, allow its links with "
+        "[provider] private_links = true, or make it answer with b64_json"
     ),
+    "link_failed": "`batchgen show` names the file with the link, while it leads to the image; then `batchgen resume`",
+    "input_changed": "put the file back, or submit the manifest with --update to use the one that is there now",
     "rate_limit_exceeded": "one request asks for more than the account's whole limit; lower n and submit with --update",
 }
 
 # Every further request would be paid for and end like this one.
-BOUGHT_IN_VAIN = frozenset({"url_reply"})
+BOUGHT_IN_VAIN = frozenset({"link_refused"})
 
 _BY_STATUS = {
     **dict.fromkeys(range(300, 400), "set [provider] base_url to the address that answers itself; no redirect is followed"),

@@ -3,12 +3,38 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import msgspec
 
 Value = str | int | float | bool
 
+GENERATE, EDIT = "generate", "edit"
+IMAGE, MASK, MARKUP = "image", "mask", "markup"
+# How a source begins that is no path.
+LINKS = ("http://", "https://", "data:")
+
 _canonical = msgspec.json.Encoder(order="sorted")
+
+
+class Input(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An input image: a file, or a link (one of LINKS) that is sent as it stands.
+
+    `sha256` is that of the bytes, of a link to somewhere that of its text: what lies there is not known. Edges are pixels.
+    """
+
+    role: str
+    source: str
+    sha256: str
+    media_type: str | None = None
+    width: int | None = None
+    height: int | None = None
+    bytes: int | None = None
+
+    @property
+    def is_file(self) -> bool:
+        """Whether `source` is a path."""
+        return not self.source.startswith(LINKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +45,7 @@ class Request:
     model: str
     prompt: str
     parameters: Mapping[str, Value]
+    inputs: tuple[Input, ...] = ()
 
     @property
     def images(self) -> int:
@@ -31,10 +58,28 @@ class Request:
 
     @property
     def body(self) -> dict[str, Value]:
-        """The JSON body, exactly what is sent."""
+        """Everything that is sent but the inputs."""
         return {"model": self.model, "prompt": self.prompt, **self.parameters}
 
     @property
     def fingerprint(self) -> str:
-        """sha256 in hex over everything that decides what comes back."""
-        return hashlib.sha256(_canonical.encode([self.operation, self.body])).hexdigest()
+        """sha256 in hex over everything that decides what comes back; where an input lies does not."""
+        decisive: list[Any] = [self.operation, self.body]
+        if self.inputs:
+            decisive.append([[one.role, one.sha256] for one in self.inputs])
+        return hashlib.sha256(_canonical.encode(decisive)).hexdigest()
+
+    def stored(self) -> dict[str, Any]:
+        """What the ledger keeps of it beside operation and model; `restored` takes it back."""
+        kept: dict[str, Any] = {"prompt": self.prompt, **self.parameters}
+        if self.inputs:
+            kept["inputs"] = [msgspec.to_builtins(one) for one in self.inputs]
+        return kept
+
+
+def restored(operation: str, model: str, stored: Mapping[str, Any]) -> Request:
+    """The request of which the ledger keeps this."""
+    parameters = dict(stored)
+    prompt = parameters.pop("prompt")
+    inputs = tuple(msgspec.convert(one, Input) for one in parameters.pop("inputs", ()))
+    return Request(operation, model, prompt, parameters, inputs)

@@ -5,7 +5,8 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import IO, Any
 
-from batchgen.core.fields import REQUEST_FIELDS
+from batchgen.core.fields import INPUTS, OPERATION, REQUEST_FIELDS
+from batchgen.core.inputs import joined
 from batchgen.core.pricing import dollars
 from batchgen.store.listing import Line
 
@@ -23,7 +24,10 @@ _AFTER = (
     "priority",
     "rewritten",
 )
-COLUMNS = ("custom_id", "state", "files", *REQUEST_FIELDS, *_AFTER)
+# What was added since stands behind: a script may count columns.
+_EDITS = (OPERATION, *INPUTS, "input_fidelity")
+_REQUEST = tuple(name for name in REQUEST_FIELDS if name not in _EDITS)
+COLUMNS = ("custom_id", "state", "files", *_REQUEST, *_AFTER, *_EDITS)
 
 # Several files in one cell of a CSV; no custom_id and no batch name holds it.
 _FILES_APART = ";"
@@ -33,7 +37,7 @@ _CLASHING = "column:"
 # What a spreadsheet takes for a formula when a cell begins so.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 # Names that other files are joined by; their characters cannot make a formula that does anything.
-_AS_THEY_ARE = frozenset({"custom_id", "files"})
+_AS_THEY_ARE = frozenset({"custom_id", "files", *INPUTS})
 
 
 def write_csv(stream: IO[str], lines: Iterable[Line], metadata: Sequence[str]) -> None:
@@ -69,7 +73,7 @@ def _values(line: Line) -> dict[str, Any]:
         "custom_id": line.custom_id,
         "state": line.state.value,
         "files": list(line.files),
-        **{name: request.get(name) for name in REQUEST_FIELDS},
+        **{name: request.get(name) for name in _REQUEST},
         "attempts": line.attempts,
         "input_text_tokens": line.input_text_tokens,
         "input_image_tokens": line.input_image_tokens,
@@ -82,6 +86,9 @@ def _values(line: Line) -> dict[str, Any]:
         "remark": line.remark,
         "priority": line.priority,
         "rewritten": "; ".join(line.rewritten) or None,
+        OPERATION: line.operation,
+        **{role: joined(line.inputs[role]) if role in line.inputs else None for role in INPUTS},
+        "input_fidelity": request.get("input_fidelity"),
     }
 
 

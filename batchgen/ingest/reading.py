@@ -15,6 +15,7 @@ from batchgen.core.parameters import Finding
 from batchgen.core.recipe import Recipe
 from batchgen.core.request import Value
 from batchgen.core.tutorials import TRANSLATED
+from batchgen.ingest.inputs import InputFiles
 from batchgen.ingest.source import Manifest, rows, text_lines
 from batchgen.store import submission
 from batchgen.store.engine import Transaction
@@ -81,8 +82,9 @@ def read(session: Transaction, number: int, manifest: Manifest, terms: Terms) ->
     try:
         with manifest.open() as stream:
             lines = text_lines(stream, digest.update, reading.add)
+            inputs = InputFiles(manifest.folder)
             read_rows = rows(lines, manifest, terms.columns, words, prompted=terms.recipe.template is not None)
-            for variant, wanted in (one for row in read_rows for one in _variants(row, terms, reading)):
+            for variant, wanted in (one for row in read_rows for one in _variants(row, terms, inputs, reading)):
                 if wanted is not None:
                     part.append(_staged(number, reading.rows, wanted))
                 elif variant.custom_id is not None and not identity.fault(variant.custom_id):
@@ -104,14 +106,14 @@ def read(session: Transaction, number: int, manifest: Manifest, terms: Terms) ->
     return reading
 
 
-def _variants(row: Row, terms: Terms, reading: Reading) -> Iterator[tuple[Row, Wanted | None]]:
+def _variants(row: Row, terms: Terms, inputs: InputFiles, reading: Reading) -> Iterator[tuple[Row, Wanted | None]]:
     """What becomes of a row of the file, each with what is wanted if it can be stored. What all have in common is told once."""
     findings: dict[Finding, None] = {}
     warnings: dict[str, None] = {}
     for finding in terms.recipe.unfit(row):
         reading.add_once(row.columns.line or row.line, finding)
     for variant in terms.recipe.variants(row):
-        wanted, found = _checked(variant, terms)
+        wanted, found = _checked(variant, terms, inputs)
         findings.update(dict.fromkeys(found))
         warnings.update(dict.fromkeys(_told(wanted, terms)) if wanted else {})
         reading.columns.update(dict.fromkeys(variant.metadata))
@@ -122,8 +124,11 @@ def _variants(row: Row, terms: Terms, reading: Reading) -> Iterator[tuple[Row, W
         reading.warn(row.line, message)
 
 
-def _checked(row: Row, terms: Terms) -> tuple[Wanted | None, tuple[Finding, ...]]:
+def _checked(row: Row, terms: Terms, inputs: InputFiles) -> tuple[Wanted | None, tuple[Finding, ...]]:
     wanted, findings = assembly.assemble(row, terms.defaults, terms.catalog, translate=terms.translate)
+    if wanted is not None and wanted.named:
+        wanted, unfit = inputs.looked_at(wanted)
+        findings += unfit
     findings += _shut_down(row, terms)
     return None if findings else wanted, findings
 
@@ -162,7 +167,7 @@ def _staged(number: int, position: int, wanted: Wanted) -> dict[str, Any]:
         "given": wanted.given,
         "operation": request.operation,
         "model": request.model,
-        "request": {"prompt": request.prompt, **request.parameters},
+        "request": request.stored(),
         "metadata": dict(wanted.metadata),
         "fingerprint": request.fingerprint,
         "priority": wanted.priority,

@@ -45,6 +45,11 @@ class Manifest:
         """How the file that was given to the command is called in messages."""
         return "standard input" if self.given is None else str(self.given)
 
+    @property
+    def folder(self) -> Path:
+        """What paths in it are relative to."""
+        return Path.cwd() if self.path is None else self.path.resolve().parent
+
 
 def text_lines(stream: IO[bytes], watch: Callable[[bytes], None], tell: Callable[[int, Finding], None]) -> Iterator[str]:
     """Text lines with their ends. A line that is not UTF-8 is a problem, and reading goes on."""

@@ -11,6 +11,8 @@ from ssl import SSLError
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 
+from batchgen.providers.links import LinkFailed, LinkRefused
+
 _CONNECT_TIMEOUT_S = 30.0
 # A connection that a server has closed in the meantime would turn the next request into one whose fate is unknown.
 _KEEP_ALIVE_S = 10.0
@@ -18,11 +20,15 @@ _KEEP_ALIVE_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class HttpReply:
-    """A complete HTTP message; header names are in lower case."""
+    """A complete HTTP message; header names are in lower case.
+
+    `linked` are images that the body names by link, or why they could not be fetched.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    linked: "tuple[bytes, ...] | LinkFailed | LinkRefused" = ()
 
 
 class NoReply(Exception):
@@ -56,14 +62,20 @@ class Http:
             await self._session.close()
 
     async def post(
-        self, url: str, body: bytes, headers: Mapping[str, str], *, on_sent: Callable[[], Awaitable[None]], most_bytes: int
+        self,
+        url: str,
+        body: aiohttp.Payload,
+        headers: Mapping[str, str],
+        *,
+        on_sent: Callable[[], Awaitable[None]],
+        most_bytes: int,
     ) -> HttpReply:
-        """Send a JSON body and read the whole reply, at most `most_bytes` of it. Raises NoReply.
+        """Send a body and read the whole reply, at most `most_bytes` of it. Raises NoReply.
 
         `on_sent` is awaited when the connection stands and before the first byte of the body goes.
         """
         assert self._session is not None, "post before open"
-        sending = _Body(body, on_sent)
+        sending = _Announced(body, on_sent)
         try:
             async with self._session.post(
                 url, data=sending, headers={**headers, "Accept-Encoding": "identity"}, allow_redirects=False
@@ -81,11 +93,18 @@ class _TooLong(aiohttp.ClientError):
     """The reply goes on beyond what was asked for."""
 
 
-class _Body(aiohttp.BytesPayload):
-    """A JSON body that says when it begins to go."""
+def json_body(content: bytes) -> aiohttp.Payload:
+    """JSON as a body."""
+    return aiohttp.BytesPayload(content, content_type="application/json")
 
-    def __init__(self, body: bytes, on_sent: Callable[[], Awaitable[None]]) -> None:
-        super().__init__(body, content_type="application/json")
+
+class _Announced(aiohttp.Payload):
+    """A body that says when it begins to go."""
+
+    def __init__(self, body: aiohttp.Payload, on_sent: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(body, headers=body.headers)
+        self._size = body.size
+        self._body = body
         self._on_sent = on_sent
         self.begun = False
         self.failure: BaseException | None = None
@@ -99,7 +118,19 @@ class _Body(aiohttp.BytesPayload):
             self.failure = error
             raise
         self.begun = True
-        await super().write_with_length(writer, content_length)
+        await self._body.write_with_length(writer, content_length)
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """The same without a length."""
+        await self.write_with_length(writer, None)
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """Asked for by nobody: this body goes once."""
+        raise TypeError("a body that announces itself cannot be read")
+
+    async def close(self) -> None:
+        """Let go of what it holds."""
+        await self._body.close()
 
 
 async def _read(reply: aiohttp.ClientResponse, most_bytes: int) -> bytes:

@@ -1,26 +1,32 @@
 """The Images API as its vendor documents it: bodies out, replies in, every answer told apart."""
 
 import binascii
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import aiohttp
 import msgspec
 import pybase64
 
 from batchgen.core.outcome import Ending, Outcome
 from batchgen.core.pace import NOTHING_TOLD, Told
-from batchgen.core.request import Request
+from batchgen.core.request import EDIT, GENERATE, Request
 from batchgen.core.usage import Usage
 from batchgen.providers import refusals
 from batchgen.providers.base import Answer
-from batchgen.providers.http import Http, HttpReply, NoReply
+from batchgen.providers.http import Http, HttpReply, NoReply, json_body
+from batchgen.providers.links import LinkFailed, LinkRefused, Links
 from batchgen.providers.masking import Mask
 from batchgen.providers.refusals import limit_of
+from batchgen.providers.uploads import InputChanged, edit_body
 
 # A 4K PNG of noise is some 35 MB, and a third more in base64.
 _MOST_BYTES_AN_IMAGE = 64 * 1024 * 1024
+# A reply that holds images and no links is longer, and is not read here.
+_MOST_BYTES_OF_LINKS = 256 * 1024
 
 # No reply has that many tokens; a larger figure is nonsense that no ledger could add up.
 _MOST_TOKENS = 10**9
@@ -38,17 +44,20 @@ class _Body(msgspec.Struct):
     usage: Any = None
 
 
+_ENDPOINTS = {GENERATE: "generations", EDIT: "edits"}
+
 _decoder = msgspec.json.Decoder(_Body)
 
 
 class OpenAI:
     """A provider at one base URL (`https://api.openai.com/v1`). An empty key sends no Authorization."""
 
-    def __init__(self, base_url: str, key: str, *, timeout_s: float) -> None:
-        self._url = f"{base_url.rstrip('/')}/images/generations"
+    def __init__(self, base_url: str, key: str, *, timeout_s: float, private_links: bool = False) -> None:
+        self._base_url = base_url.rstrip("/")
         self._key = key
         self._mask = Mask(key)
         self._http = Http(timeout_s=timeout_s)
+        self._links = Links(allow_private=private_links)
 
     async def open(self) -> None:
         """Open the pool of connections."""
@@ -57,18 +66,38 @@ class OpenAI:
     async def close(self) -> None:
         """Close it."""
         await self._http.close()
+        await self._links.close()
 
     async def send(self, request: Request, label: str, on_sent: Callable[[], Awaitable[None]]) -> HttpReply | Ending:
         """One call; see `Provider.send`."""
         headers = {"X-Client-Request-Id": label}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
-        body = msgspec.json.encode(request.body)
         most = _MOST_BYTES_AN_IMAGE * request.images
+        url = f"{self._base_url}/images/{_ENDPOINTS[request.operation]}"
         try:
-            return await self._http.post(self._url, body, headers, on_sent=on_sent, most_bytes=most)
+            async with _body(request) as body:
+                reply = await self._http.post(url, body, headers, on_sent=on_sent, most_bytes=most)
+        except InputChanged as error:
+            return Ending(Outcome.REJECTED, error_code="input_changed", error_message=str(error))
         except NoReply as error:
             return self._without_reply(error)
+        return await self._with_links(reply)
+
+    async def _with_links(self, reply: HttpReply) -> HttpReply:
+        """Fetch what the reply names by link, before anything else: it expires."""
+        if not 200 <= reply.status < 300 or len(reply.body) > _MOST_BYTES_OF_LINKS or b'"url"' not in reply.body:
+            return reply
+        try:
+            named = _decoder.decode(reply.body).data or []
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return reply
+        links = [image.url for image in named if image.url and not image.b64_json]
+        try:
+            images = [await self._links.fetch(link, _MOST_BYTES_AN_IMAGE) for link in links]
+        except (LinkFailed, LinkRefused) as error:
+            return replace(reply, linked=error)
+        return replace(reply, linked=tuple(images))
 
     def read(self, reply: HttpReply, request: Request, now: datetime) -> Answer:
         """What a complete reply says; see `Provider.read`."""
@@ -95,6 +124,15 @@ class OpenAI:
         return Ending(outcome, error_code="no_reply" if error.sent else "not_sent", error_message=words)
 
 
+@asynccontextmanager
+async def _body(request: Request) -> AsyncIterator[aiohttp.Payload]:
+    if request.operation == GENERATE:
+        yield json_body(msgspec.json.encode(request.body))
+        return
+    async with edit_body(request) as body:
+        yield body
+
+
 def _images(reply: HttpReply, wanted: int) -> Answer:
     try:
         body = _decoder.decode(reply.body)
@@ -104,11 +142,13 @@ def _images(reply: HttpReply, wanted: int) -> Answer:
     usage = read_usage(body.usage)
     texts = [image.b64_json for image in body.data or [] if image.b64_json]
     images, broken = _decoded(texts)
+    if isinstance(reply.linked, LinkFailed | LinkRefused):
+        code = "link_refused" if isinstance(reply.linked, LinkRefused) else "link_failed"
+        words = f"the server made the image and answered with a link, and it could not be fetched: {reply.linked}"
+        return Answer(_invalid(reply, words, usage, code=code), images, unread=reply.body)
+    images += reply.linked
     if len(images) >= wanted:
         return Answer(_ended(Outcome.SUCCEEDED, reply, usage), images)
-    if not texts and any(image.url for image in body.data or []):
-        words = "the server made the image and answered with a link to it, which is not supported yet"
-        return Answer(_invalid(reply, words, usage, code="url_reply"), unread=reply.body)
     if broken is not None:
         return Answer(_invalid(reply, f"the reply holds broken base64: {broken}", usage), images, unread=reply.body)
     return Answer(_invalid(reply, f"{len(images)} of {wanted} images came", usage, code="too_few_images"), images)

@@ -26,6 +26,8 @@ CONFIG_FILE = "config.toml"
 _MODELS = "models"
 _PREFIX = "BATCHGEN_"
 _BUILT_IN = "built-in"
+# What can stand in [defaults].
+_DEFAULTS = (*request_fields.REQUEST_FIELDS, *request_fields.INPUTS)
 
 
 def load(
@@ -94,7 +96,7 @@ def _split(name: str) -> tuple[str, str]:
 def known(table: str, key: str, place: str) -> str:
     """The dotted name of a key that exists. Raises SettingsError with the nearest one that does."""
     if table == "defaults":
-        if key in request_fields.REQUEST_FIELDS or key in tutorials.FIELDS:
+        if key in _DEFAULTS or key in tutorials.FIELDS:
             return f"defaults.{key}"
         raise SettingsError(f"{place} is not a field of a request; {_nearest(f'defaults.{key}')}")
     if key in tables().get(table, {}):
@@ -104,7 +106,7 @@ def known(table: str, key: str, place: str) -> str:
 
 def _nearest(name: str) -> str:
     names = [f"{table}.{key}" for table, keys in tables().items() for key in keys]
-    names += [f"defaults.{key}" for key in request_fields.REQUEST_FIELDS]
+    names += [f"defaults.{key}" for key in _DEFAULTS]
     names += [f"{TABLE}.name"]
     last = name.rpartition(".")[2]
     same_key = [one for one in names if one.partition(".")[2] == last]

@@ -39,6 +39,7 @@ class ProviderSettings:
     base_url: str = "https://api.openai.com/v1"
     api_key_env: str = "OPENAI_API_KEY"
     timeout_s: _Positive = 600.0
+    private_links: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,8 +47,8 @@ def _profile(content: Any, place: str, path: Path) -> Profile:
 def _defaults(content: Any, place: str, path: Path) -> dict[str, Value]:
     found = toml.table(content, place)
     for key in found:
-        if key not in fields.REQUEST_FIELDS:
-            near = toml.nearest(key, fields.REQUEST_FIELDS)
+        if key not in (*fields.REQUEST_FIELDS, *fields.INPUTS):
+            near = toml.nearest(key, (*fields.REQUEST_FIELDS, *fields.INPUTS))
             raise SettingsError(f"{place} {key} is not a field of a request; the nearest is {near}")
     folder = path.parent.resolve()
     return {key: default(key, Given(value, str(path), folder), f"{place} {key}") for key, value in found.items()}

@@ -19,8 +19,10 @@ class Line:
 
     custom_id: str
     state: State
+    operation: str
     model: str
     request: Mapping[str, Any]  # prompt and parameters
+    inputs: Mapping[str, Sequence[str]]  # role -> where its images are
     metadata: Mapping[str, Any]
     files: Sequence[str]
     attempts: int
@@ -55,8 +57,10 @@ def lines(tx: Connection, batch: Batch) -> Iterator[Line]:
             yield Line(
                 custom_id=row.custom_id,
                 state=State(row.state),
+                operation=row.operation,
                 model=row.model,
                 request=row.request,
+                inputs=_sources(row.request),
                 metadata=row.metadata,
                 files=files.get(row.id, []),
                 attempts=total.sent if total else 0,
@@ -73,6 +77,13 @@ def lines(tx: Connection, batch: Batch) -> Iterator[Line]:
                 rewritten=row.rewritten,
             )
         after = (part[-1].position, part[-1].id)
+
+
+def _sources(request: Mapping[str, Any]) -> dict[str, list[str]]:
+    sources: dict[str, list[str]] = {}
+    for one in request.get("inputs", ()):
+        sources.setdefault(one["role"], []).append(one["source"])
+    return sources
 
 
 def _files(tx: Connection, ids: Sequence[int]) -> dict[int, list[str]]:

@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 
 from batchgen.core.job import State
-from batchgen.core.request import Request
+from batchgen.core.request import Request, restored
 from batchgen.store.leases import IS_RUNNING, Lease
 from batchgen.store.tables import artifacts, attempts, batches, jobs
 
@@ -103,9 +103,7 @@ def mark_sent(tx: Connection, sent: Sequence[tuple[int, int]], now: datetime) ->
 
 def request_of(row: Row[Any]) -> Request:
     """What a row of `jobs` asks for."""
-    parameters = dict(row.request)
-    prompt = parameters.pop("prompt")
-    return Request(row.operation, row.model, prompt, parameters)
+    return restored(row.operation, row.model, row.request)
 
 
 # Statements are built once: at full speed, building them again for every call costs more than all the rest.

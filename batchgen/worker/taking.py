@@ -56,4 +56,5 @@ class Taking:
 
 def _weight(request: Request) -> Weight:
     usage = pricing.most_usage(request)
-    return Weight(request.images, (usage.input_text_tokens or 0) + (usage.output_tokens or 0))
+    tokens = (usage.input_text_tokens or 0) + (usage.input_image_tokens or 0) + (usage.output_tokens or 0)
+    return Weight(request.images, tokens, len(request.inputs))

@@ -7,7 +7,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from batchgen.core import jsonlines
-from batchgen.core.jsonlines import GENERATIONS_URL
 from batchgen.core.manifest import Row, Unreadable
 
 
@@ -16,7 +15,7 @@ def _read(*lines: str, mapping: dict[str, str] | None = None) -> list[Row]:
 
 
 def _batch(**changes) -> str:
-    line = {"custom_id": "a", "method": "POST", "url": GENERATIONS_URL, "body": {"prompt": "A fox", "n": 2}}
+    line = {"custom_id": "a", "method": "POST", "url": "/v1/images/generations", "body": {"prompt": "A fox", "n": 2}}
     return json.dumps({key: value for key, value in (line | changes).items() if value != "-"})
 
 
@@ -72,9 +71,9 @@ BAD = [
     ('{"prompt": ["a"]}', "prompt", "must be a text, a number or a truth value, not nested"),
     ('{"prompt": "a", "shelf": {"no": 1}}', "shelf", "not nested"),
     ('{"prompt": "a", "qualty": "low"}', "qualty", "if you mean quality"),
-    ('{"prompt": "a", "mask": "b"}', "mask", "is not supported yet"),
+    ('{"prompt": "a", "svg": "b"}', "svg", "is not supported yet"),
     (_batch(method="GET"), "method", "GET: must be POST"),
-    (_batch(url="/v1/images/edits"), "url", "/v1/images/edits: only /v1/images/generations is supported"),
+    (_batch(url="/v1/responses"), "url", "/v1/responses: only /v1/images/generations and /v1/images/edits are supported"),
     (_batch(body="A fox"), "body", "must be an object"),
     (_batch(body=["A fox"]), "body", "must be an object"),
     (_batch(body={"prompt": "a", "seed": 1}), "seed", "is not a field of the API"),

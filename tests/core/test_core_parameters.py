@@ -30,6 +30,7 @@ GOOD = [
     (NEWEST, {"output_format": "svg", "n": 1}),
     *((NEWEST, {"output_format": "gif", "frame_count": count}) for count in (2, 16)),
     *((NEWEST, {"output_format": "gif", "frame_duration_ms": length}) for length in (10, 655_350)),
+    *(("gpt-image-1.5", {"input_fidelity": word}) for word in ("high", "low")),
     (ANY, {"user": "u-1", "safety_identifier": "7f83b1657ff1fc53"}),
     ("some-gateway-model", {"size": "17x23", "quality": "max", "background": "transparent", "output_format": "jpeg"}),
 ]
@@ -39,6 +40,7 @@ BAD = [
     *((ANY, {"n": value}, "n", "must be a whole number from 1 to 10") for value in (0, 11, -1, 2.0, "2", "two", True)),
     (ANY, {"quality": "best"}, "quality", "best: must be one of low, medium, high, xhigh, max, auto"),
     (ANY, {"quality": "standard"}, "quality", "standard: is a word of DALL-E; write medium instead"),
+    (ANY, {"input_fidelity": "medium"}, "input_fidelity", "medium: must be one of high, low"),
     (ANY, {"quality": "HIGH"}, "quality", "must be one of"),
     (ANY, {"quality": 1}, "quality", "1: must be one of"),
     ("gpt-image-2", {"quality": "xhigh"}, "quality", "xhigh: gpt-image-2 takes low, medium, high, auto"),

@@ -16,8 +16,10 @@ from batchgen.store.listing import Line
 DONE = Line(
     custom_id="fox",
     state=State.SUCCEEDED,
+    operation="generate",
     model="gpt-image-2.5-flare",
     request={"prompt": "A fox", "size": "1024x1024", "quality": "low", "n": 2},
+    inputs={},
     metadata={"shelf": "animals", "price": "1.50"},
     files=["spring/fox.png", "spring/fox~2.png"],
     attempts=1,
@@ -78,6 +80,7 @@ def test_the_columns_are_those_of_the_manual():
         *("output_compression", "moderation", "complexity", "frame_count", "frame_duration_ms", "safety_identifier", "user"),
         *("attempts", "input_text_tokens", "input_image_tokens", "output_tokens", "cost_usd", "unknown_cost_usd"),
         *("outcome", "error_code", "error", "remark", "priority", "rewritten"),
+        *("operation", "image", "mask", "markup", "input_fidelity"),
     ) == COLUMNS
 
 

@@ -10,7 +10,7 @@ from batchgen.errors import ManifestError
 
 HEADER = [
     *("custom_id", "prompt", "model", "size", "quality", "n", "background", "output_format", "output_compression"),
-    *("moderation", "complexity", "frame_count", "frame_duration_ms", "user", "qualty", "Mask", "shelf", "Shelf", ""),
+    *("moderation", "complexity", "frame_count", "frame_duration_ms", "user", "qualty", "Stream", "shelf", "Shelf", ""),
 ]
 NEWEST = "gpt-image-2.6-flare"
 
@@ -25,7 +25,7 @@ def _line(**cells: str) -> bytes:
 CSV = [
     (
         (",".join(HEADER) + "\n").encode(),
-        [("qualty", "if you mean quality"), ("Mask", "is not supported yet"), ("Shelf", "stands twice in the header")],
+        [("qualty", "if you mean quality"), ("Stream", "is not supported yet"), ("Shelf", "stands twice in the header")],
     ),
     (_line(custom_id="Fox"), []),
     (_line(prompt="", n="2"), [("prompt", "is missing")]),
@@ -118,7 +118,7 @@ JSONL = [
     ('{"prompt": "Füchse"}\n'.encode("latin-1"), [("", "byte 14 is not UTF-8")]),
     (_flat(Prompt="A dog"), [("Prompt", "stands twice in the header")]),
     (_flat(qualty="low"), [("qualty", "if you mean quality")]),
-    (_flat(mask="m.png"), [("mask", "is not supported yet")]),
+    (_flat(svg="m"), [("svg", "is not supported yet")]),
     (_flat(shelf={"no": 1}), [("shelf", "not nested")]),
     (_flat(n=1), []),
     (_flat(n=True), [("n", "True: must be a whole number")]),
@@ -144,7 +144,10 @@ JSONL = [
     (_flat(id="12"), [("custom_id", "'12' is also on line 45")]),
     (_json(_batch()), []),
     (_json(_batch(custom_id="c", method="GET")), [("method", "GET: must be POST")]),
-    (_json(_batch(custom_id="d", url="/v1/images/edits")), [("url", "only /v1/images/generations is supported")]),
+    (
+        _json(_batch(custom_id="d", url="/v1/responses")),
+        [("url", "only /v1/images/generations and /v1/images/edits are supported")],
+    ),
     (_json(_batch(custom_id="e", body="A fox")), [("body", "must be an object")]),
     (_json(_batch(custom_id="f", body={"prompt": "A fox", "seed": 1})), [("seed", "is not a field of the API")]),
     (_json(_batch(custom_id="g", body={"prompt": "A fox", "Size": "auto"})), [("Size", "do you mean size?")]),

@@ -156,7 +156,7 @@ ENDINGS = {
     "bad base64": (bad_base64(), Outcome.INVALID_REPLY, "invalid_reply", 0),
     "empty list": (empty_list(), Outcome.INVALID_REPLY, "too_few_images", 0),
     "no data": (reply(200, '{"created": 1}'), Outcome.INVALID_REPLY, "too_few_images", 0),
-    "a url instead": (reply(200, '{"data": [{"url": "http://127.0.0.1/"}]}'), Outcome.INVALID_REPLY, "url_reply", 0),
+    "a url instead": (reply(200, '{"data": [{"url": "http://127.0.0.1/"}]}'), Outcome.INVALID_REPLY, "link_refused", 0),
     "wrong types": (reply(200, '{"data": [{"b64_json": 5}]}'), Outcome.INVALID_REPLY, "invalid_reply", 0),
     "empty body": (reply(200), Outcome.INVALID_REPLY, "invalid_reply", 0),
     "packed": (packed(gzip.compress(image_body([png()]))), Outcome.SUCCEEDED, None, 1),

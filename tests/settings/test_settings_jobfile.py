@@ -98,7 +98,7 @@ MISTAKES = [
     (M + "columns = 'x'", "columns must be a table"),
     (M + "[columns]\nqualty = 'Q'", "[columns] qualty is not a field; the nearest is quality"),
     (M + "[columns]\nprompt = 5", "[columns] prompt = 5: must be text"),
-    (M + "[columns]\nmask = 'M'", "[columns] mask is not supported yet"),
+    (M + "[columns]\nsvg = 'M'", "[columns] svg is not supported yet"),
     (M + "matrix = ['a']", "matrix must be a table"),
     (M + "[matrix]\nstyle = 'a'", '[matrix] style = \'a\': must be a list of values, like ["one", "another"]'),
     (M + "[matrix]\nstyle = [['a']]", "[matrix] style = [['a']]: must be a list of values"),

@@ -12,6 +12,8 @@ from batchgen.providers.sandbox.wanted import Wanted
 # What `auto` becomes here. The vendor's model decides for itself; the client must read the answer either way.
 AUTO_SIZE, AUTO_QUALITY = "1024x1024", "medium"
 
+# A parameter of edits alone, which look at it themselves.
+_OF_EDITS = "input_fidelity"
 # In the vendor's API, but nothing a manifest can carry.
 _OTHER_FIELDS = ("model", "prompt", "stream", "partial_images", "svg")
 _MOST_PARTIALS = 3
@@ -22,7 +24,7 @@ _UNSTREAMED_FORMATS = ("gif", "svg")
 def check(fields: Mapping[str, Any], catalog: Catalog) -> Wanted:
     """The accepted request, without what came along. Raises Refusal with the vendor's code and the name of the field."""
     for name in fields:
-        if name not in PARAMETERS and name not in _OTHER_FIELDS:
+        if name == _OF_EDITS or (name not in PARAMETERS and name not in _OTHER_FIELDS):
             raise invalid.unknown(name)
     prompt, model = _text(fields, "prompt"), _text(fields, "model")
     if len(prompt) > PROMPT_MOST_CHARACTERS:

@@ -1,0 +1,82 @@
+"""The input images that rows name: each is opened and checked before anything is stored, and once for all rows that use it."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+from batchgen.artifacts.image import NotAnImage
+from batchgen.artifacts.looking import look_at_data_url, look_at_file
+from batchgen.core import inputs
+from batchgen.core.assembly import Wanted
+from batchgen.core.inputs import Facts, Reference
+from batchgen.core.parameters import Finding
+from batchgen.core.request import IMAGE, Input
+
+# So many are remembered: a row of a million may well name a file of its own.
+_MOST_REMEMBERED = 4096
+# A shop's own column of pictures is called like ours.
+_OWN = "a path is relative to the manifest, and a column that is your own is left alone by --column image="
+
+
+class InputFiles:
+    """The files of one manifest; paths are relative to its folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._look = lru_cache(maxsize=_MOST_REMEMBERED)(_look)
+
+    def looked_at(self, wanted: Wanted) -> tuple[Wanted, tuple[Finding, ...]]:
+        """The row with what its images are, or what is wrong with them."""
+        found: list[Facts | str | None] = [self._facts(named) for named in wanted.named]
+        has_links = any(not named.is_file for named in wanted.named)
+        images = [facts for named, facts in zip(wanted.named, found, strict=True) if named.role == IMAGE]
+        first = images[0] if images and isinstance(images[0], Facts) else None
+        findings = []
+        for named, facts in zip(wanted.named, found, strict=True):
+            fault = facts if isinstance(facts, str) else facts and _fault(named, facts, first, has_links=has_links)
+            if fault:
+                findings.append(Finding(named.column, f"{_shown(named)} {fault}"))
+        if findings:
+            return wanted, tuple(findings)
+        request = replace(wanted.request, inputs=self._inputs(wanted.named, found))
+        return replace(wanted, request=request), ()
+
+    def _facts(self, named: Reference) -> Facts | str | None:
+        """What an image is, why it cannot be read, or None for a link: what lies there is the API's to find out."""
+        if named.is_data:
+            try:
+                return look_at_data_url(named.text)
+            except NotAnImage as error:
+                return str(error)
+        return self._look(self._folder / named.text) if named.is_file else None
+
+    def _inputs(self, named: Sequence[Reference], found: Sequence[Facts | str | None]) -> tuple[Input, ...]:
+        told = []
+        for one, facts in zip(named, found, strict=True):
+            source = str(self._folder / one.text) if one.is_file else one.text
+            if isinstance(facts, Facts):
+                told.append(Input(one.role, source, facts.sha256, facts.media_type, facts.width, facts.height, facts.bytes))
+            else:
+                told.append(Input(one.role, source, hashlib.sha256(source.encode()).hexdigest()))
+        return tuple(told)
+
+
+def _look(path: Path) -> Facts | str:
+    try:
+        if not path.is_file():
+            return f"is not there; {_OWN}" if not path.exists() else "is not a file"
+        return look_at_file(path)
+    except NotAnImage as error:
+        return str(error)
+    except (OSError, ValueError) as error:
+        return f"cannot be read: {getattr(error, 'strerror', None) or error}"
+
+
+def _fault(named: Reference, facts: Facts, first: Facts | None, *, has_links: bool) -> str:
+    return inputs.unfit(named, facts, first) or (inputs.beside_links(facts) if has_links and named.is_file else "")
+
+
+def _shown(named: Reference) -> str:
+    return named.text if named.is_file else f"{named.text[:40]}..."

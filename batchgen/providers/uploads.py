@@ -1,0 +1,94 @@
+"""The body of an edit: input images as files of a form, streamed from disk; as JSON where one of them is a link.
+
+A file is sent only if it is still the one that was submitted: what is made of another one would be bought under its name.
+"""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from functools import lru_cache
+from pathlib import PurePath
+from typing import IO
+
+import aiohttp
+import msgspec
+import pybase64
+
+from batchgen.core.inputs import as_data_url
+from batchgen.core.request import IMAGE, Input, Request, Value
+from batchgen.providers.http import json_body
+
+_MOST_REMEMBERED = 4096
+
+_File = tuple[Input, IO[bytes]]
+
+
+class InputChanged(Exception):
+    """A file is not what it was when the manifest was submitted; the text names it and the way out."""
+
+
+@asynccontextmanager
+async def edit_body(request: Request) -> AsyncIterator[aiohttp.Payload]:
+    """What is sent, for as long as its files are open. Raises InputChanged."""
+    with ExitStack() as files:
+        opened = await asyncio.to_thread(_open, request.inputs, files)
+        if len(opened) == len(request.inputs):
+            yield _form(request, opened)
+        else:
+            yield json_body(await asyncio.to_thread(_json, request, opened))
+
+
+def _open(inputs: tuple[Input, ...], files: ExitStack) -> list[_File]:
+    opened: list[_File] = []
+    for one in inputs:
+        if not one.is_file:
+            continue
+        try:
+            file = files.enter_context(open(one.source, "rb"))  # noqa: PTH123, SIM115  (a path per file costs more than this)
+            state = os.fstat(file.fileno())
+            is_same = _sha256(one.source, state.st_mtime_ns, state.st_size) == one.sha256
+        except OSError as error:
+            raise InputChanged(f"{one.source} cannot be read: {error.strerror or error}") from error
+        if not is_same:
+            raise InputChanged(f"{one.source} is no longer the file that was submitted; --update takes it as it is now")
+        opened.append((one, file))
+    return opened
+
+
+@lru_cache(maxsize=_MOST_REMEMBERED)
+def _sha256(path: str, _mtime_ns: int, _size: int) -> str:
+    """Read once, however many rows use the file; a file that is written again has another time or size."""
+    with open(path, "rb") as file:  # noqa: PTH123
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _form(request: Request, files: list[_File]) -> aiohttp.Payload:
+    form = aiohttp.FormData(default_to_multipart=True)
+    for name, value in request.body.items():
+        form.add_field(name, _text(value))
+    images = sum(one.role == IMAGE for one, _ in files)
+    for one, file in files:
+        name = f"{IMAGE}[]" if one.role == IMAGE and images > 1 else one.role
+        form.add_field(name, file, filename=PurePath(one.source).name, content_type=one.media_type)
+    return form()
+
+
+def _json(request: Request, opened: list[_File]) -> bytes:
+    files = dict(opened)
+    links = [(one.role, {"image_url": _link(one, files.get(one))}) for one in request.inputs]
+    images = [link for role, link in links if role == IMAGE]
+    others = {role: link for role, link in links if role != IMAGE}
+    return msgspec.json.encode({**request.body, "images": images, **others})
+
+
+def _link(one: Input, file: IO[bytes] | None) -> str:
+    if file is None or one.media_type is None:
+        return one.source
+    file.seek(0)  # one file may be named twice
+    return as_data_url(one.media_type, pybase64.b64encode(file.read()).decode())
+
+
+def _text(value: Value) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
