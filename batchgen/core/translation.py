@@ -3,10 +3,14 @@
 from collections.abc import Mapping
 
 from batchgen.core.catalog import Catalog
-from batchgen.core.request import Value
+from batchgen.core.fields import INPUT_COLUMNS
+from batchgen.core.manifest import shortened
+from batchgen.core.request import IMAGE, Value
 from batchgen.core.sizes import enlarged
 from batchgen.core.tutorials import QUALITIES, TRANSLATED
 
+# Makes the request an edit; a row that names images in a column of ours has said it already.
+_AN_IMAGE = "reference_image"
 # The word -> what stands before it in the prompt, on a line of its own: prompts end in every way, and in every language.
 _IN_THE_PROMPT = {"style": "Style", "negative_prompt": "Avoid"}
 
@@ -15,10 +19,13 @@ def translated(fields: Mapping[str, Value], catalog: Catalog) -> tuple[dict[str,
     """A row's fields as the API takes them, and a note for each that was another one. What is no such word stays as it is."""
     ours = {name: value for name, value in fields.items() if name not in TRANSLATED}
     notes = []
-    # The place for `reference_image`: once rows carry input images, it becomes the row's `image` here and stands in TRANSLATED.
     for word in (word for word in TRANSLATED if word in fields):
         prompt, label = ours.get("prompt"), _IN_THE_PROMPT.get(word)
-        notes.append(f"{word}={fields[word]} is {'written into the prompt' if label else 'left out'}")
+        is_image = word == _AN_IMAGE and not any(column in fields for column in INPUT_COLUMNS)
+        instead_of_it = "sent as image" if is_image else "written into the prompt" if label else "left out"
+        notes.append(shortened(f"{word}={fields[word]} is {instead_of_it}"))
+        if is_image:
+            ours[IMAGE] = fields[word]
         # A row without a prompt stays one.
         if label and isinstance(prompt, str) and prompt.strip():
             ours["prompt"] = f"{prompt}\n{label}: {fields[word]}"

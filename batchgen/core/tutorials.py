@@ -24,7 +24,7 @@ FIELDS: dict[str, str] = {
 }
 
 # The fields that `[compat] translate = true` takes and rewrites; the others stay errors, since nothing does what they ask for.
-TRANSLATED = ("style", "negative_prompt", "response_format")
+TRANSLATED = ("style", "negative_prompt", "reference_image", "response_format")
 
 # Words of DALL-E for a quality -> ours that comes closest. Standard was its lesser one and what one got unasked, as medium is
 # here; low would be less than was asked for.

@@ -25,6 +25,12 @@ REWRITTEN = [
         ["style=natural is written into the prompt", "negative_prompt=text is written into the prompt"],
     ),
     ({"response_format": "url"}, {}, ["response_format=url is left out"]),
+    ({"reference_image": "cup.png"}, {"image": "cup.png"}, ["reference_image=cup.png is sent as image"]),
+    (
+        {"reference_image": "cup.png", "image_1": "mug.png"},
+        {"image_1": "mug.png"},
+        ["reference_image=cup.png is left out"],
+    ),
     ({"quality": "hd"}, {"quality": "high"}, ["quality=hd is sent as high"]),
     ({"quality": "standard"}, {"quality": "medium"}, ["quality=standard is sent as medium"]),
     ({"quality": "low", "size": "1024x1024"}, {"quality": "low", "size": "1024x1024"}, []),
@@ -48,7 +54,7 @@ def test_words_are_rewritten(given, becomes, told):
     assert fields == {**BUILT_IN, "prompt": "A fox", **becomes}
     assert list(notes) == told
     if told:
-        sent = {name: value for name, value in fields.items() if name not in ("prompt", "model")}
+        sent = {name: value for name, value in fields.items() if name not in ("prompt", "model", "image", "image_1")}
         assert parameters.problems(str(fields["model"]), sent) == ()
 
 

@@ -11,10 +11,15 @@ import pytest
 from .conftest import REPOSITORY, Program, clean_environment
 
 EXAMPLES = {
-    # job file -> images, one of them, the beginning of its prompt
-    "campaign": (4, "mug-crate.png", "Product photograph for a coffee roaster in a harbour town"),
-    "styles": (18, "fox-paper-collage-1024x1536.jpg", "A fox asleep in the snow, paper collage, on a plain background"),
+    # file -> images, one of them, the beginning of its prompt, how many images it is made from
+    "campaign.toml": (4, "mug-crate.png", "Product photograph for a coffee roaster in a harbour town", 0),
+    "styles.toml": (18, "fox-paper-collage-1024x1536.jpg", "A fox asleep in the snow, paper collage, on a plain background", 0),
+    "stickers.toml": (6, "happy-felt.png", "A sticker of this cup as a cartoon character, smiling and waving, felt", 1),
+    "backgrounds.csv": (4, "cup-beach.png", "Put this cup on a weathered plank", 1),
+    "poster.jsonl": (1, "tableware.png", "One poster of these three", 3),
 }
+# Read by a job file, or the one of the README.
+PARTS = {"campaign.csv", "styles.csv", "stickers.csv", "quickstart.csv"}
 ROWS = "custom_id,name,colour\ncup,A cup,red\nmug,A mug,blue\n"
 
 
@@ -22,23 +27,26 @@ def _lines(program: Program, batch: str) -> list[dict]:
     return [json.loads(line) for line in program.run("export", batch, "--format", "jsonl").stdout.splitlines()]
 
 
-def test_every_job_file_of_this_repository_is_tried() -> None:
-    """An example that nobody runs is not one."""
-    assert {path.stem for path in (REPOSITORY / "jobs").glob("*.toml")} == set(EXAMPLES)
+def test_every_example_of_this_repository_is_tried() -> None:
+    """One that nobody runs is none."""
+    assert {path.name for path in (REPOSITORY / "jobs").iterdir() if path.is_file()} == {*EXAMPLES, *PARTS}
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_examples_run_on_the_sandbox(program: Program, name: str) -> None:
     """Each makes its images, and given again it has nothing to do."""
     shutil.copytree(REPOSITORY / "jobs", program.folder / "jobs")
-    images, file, prompt = EXAMPLES[name]
+    images, file, prompt, inputs = EXAMPLES[name]
+    batch = f"sandbox-{Path(name).stem}"
     for _ in range(2):
-        done = program.run("run", f"jobs/{name}.toml", "--provider", "sandbox")
-        assert len(list((program.folder / "images" / f"sandbox-{name}").iterdir())) == images
-    assert f"{images} rows, 0 new" in done.stderr
+        done = program.run("run", f"jobs/{name}", "--provider", "sandbox")
+        assert len(list((program.folder / "images" / batch).iterdir())) == images
+    assert f"{images} row{'s' if images > 1 else ''}, 0 new" in done.stderr
     assert "nothing to do" in done.stderr
-    lines = _lines(program, f"sandbox-{name}")
-    assert [line["prompt"].startswith(prompt) for line in lines if line["files"] == [f"sandbox-{name}/{file}"]] == [True]
+    (line,) = (line for line in _lines(program, batch) if line["files"] == [f"{batch}/{file}"])
+    assert line["prompt"].startswith(prompt)
+    assert len([path for path in (line["image"] or "").split(";") if path]) == inputs
+    assert line["operation"] == ("edit" if inputs else "generate")
 
 
 def test_cron_finds_everything_from_another_folder(program: Program, tmp_path: Path) -> None:
