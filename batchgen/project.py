@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 # Where the vendor's own dates of shutdown hold.
 _OFFICIAL_HOST = "api.openai.com"
+# Nobody waits longer for what is only good to know.
+_SOON_S = 20.0
 
 
 def utc_now() -> datetime:
@@ -177,6 +179,18 @@ class Project:
         faults = parse_faults(sandbox.faults)
         options = SandboxOptions(sandbox.latency_s, sandbox.images_per_minute, faults, catalog=self.settings.catalog)
         return Simulated(options, timeout_s=settings.timeout_s)
+
+    async def models(self) -> "dict[str, date | None] | str":
+        """What the provider says of its models, or why that cannot be known."""
+        from batchgen.providers.openai import OpenAI
+
+        settings = self.settings.provider
+        provider = OpenAI(settings.base_url, self.settings.secrets.reveal(settings.api_key_env), timeout_s=_SOON_S)
+        await provider.open()
+        try:
+            return await provider.models()
+        finally:
+            await provider.close()
 
     def _images_today(self, *, simulated: bool) -> int:
         midnight = datetime.combine(utc_now().date(), time(), UTC)

@@ -17,6 +17,7 @@ _INTERRUPTED = 130
 
 # Command -> the module that has it, under the command's own name. Only the one that is asked for is imported.
 _COMMANDS = {
+    "check": "check",
     "submit": "submit",
     "run": "run",
     "resume": "run",

@@ -11,7 +11,7 @@ from batchgen.cli.console import Console, counted, data_json
 if TYPE_CHECKING:
     from batchgen.ingest.source import Manifest
     from batchgen.ingest.submit import Submitted
-    from batchgen.project import Project
+    from batchgen.project import Project, Said
 
 
 @click.command("submit")
@@ -39,13 +39,20 @@ def submit_command(app: App, /, *, provider: str | None, as_json: bool, **given:
 def store(project: "Project", files: options.Files, sources: "list[Manifest]", given: dict[str, Any]) -> "list[Submitted]":
     """Submit manifests with what a command and their job files say about their rows."""
     from batchgen.ingest.submit import submit
-    from batchgen.project import Said, utc_now
+    from batchgen.project import utc_now
+
+    said = said_of(project, given)
+    terms = [project.terms(said, files.jobs.get(path)) for path in files.paths]
+    return submit(project.database, list(zip(sources, terms, strict=True)), utc_now())
+
+
+def said_of(project: "Project", given: dict[str, Any]) -> "Said":
+    """What the options of a command say about its rows. Raises WrongUsage."""
+    from batchgen.project import Said
 
     translate = project.settings.compat.translate
     columns = options.column_mapping(given["columns"], translate=translate)
-    said = Said(options.given_fields(given, translate=translate), columns, given["profile"], given["update"])
-    terms = [project.terms(said, files.jobs.get(path)) for path in files.paths]
-    return submit(project.database, list(zip(sources, terms, strict=True)), utc_now())
+    return Said(options.given_fields(given, translate=translate), columns, given["profile"], given["update"])
 
 
 def tell(console: Console, one: "Submitted") -> None:

@@ -31,7 +31,7 @@ class Submitted:
 
 def submit(database: Database, orders: Sequence[tuple[Manifest, Terms]], now: datetime) -> list[Submitted]:
     """Store every manifest on its terms as a batch, or none of them. Raises ManifestError with all problems of all files."""
-    _refuse_same_batch([manifest for manifest, _ in orders])
+    refuse_same_batch([manifest for manifest, _ in orders])
     with database.session() as session:
         with session.begin():
             submission.prepare(session)
@@ -77,14 +77,19 @@ def _store(session: Transaction, number: int, reading: Reading, terms: Terms, no
                 f"{manifest.given_label}: changed rows are being made right now: stop that run first; nothing was stored"
             )
         batches.record_manifest(session, batch, ManifestFile(path, reading.sha256, tuple(reading.columns)))
-    warnings = tuple(
-        f"{manifest.label}:{line}: {message}" + (f" (and {count - 1} more rows)" if count > 1 else "")
+    return Submitted(batch, manifest.given_label, comparison, warnings_of(reading))
+
+
+def warnings_of(reading: Reading) -> tuple[str, ...]:
+    """What the API may refuse of a manifest, each with the first line that it is about."""
+    return tuple(
+        f"{reading.manifest.label}:{line}: {message}" + (f" (and {count - 1} more rows)" if count > 1 else "")
         for message, (line, count) in reading.warnings.items()
     )
-    return Submitted(batch, manifest.given_label, comparison, warnings)
 
 
-def _refuse_same_batch(manifests: Sequence[Manifest]) -> None:
+def refuse_same_batch(manifests: Sequence[Manifest]) -> None:
+    """Raises WrongUsage where two manifests would be one batch."""
     seen: dict[str, str] = {}
     for manifest in manifests:
         key = identity.fold(manifest.batch)

@@ -88,6 +88,16 @@ class Http:
             unreached = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
             raise NoReply(_words(error), sent=sending.begun, reached=not unreached) from error
 
+    async def get(self, url: str, headers: Mapping[str, str], *, most_bytes: int) -> HttpReply:
+        """Ask for something that costs nothing. Raises NoReply."""
+        assert self._session is not None, "get before open"
+        try:
+            async with self._session.get(url, headers=headers, allow_redirects=False) as reply:
+                content = await _unpacked(await _read(reply, most_bytes), reply, most_bytes)
+                return HttpReply(reply.status, {}, content)
+        except (aiohttp.ClientError, TimeoutError, SSLError, OSError) as error:
+            raise NoReply(_words(error), sent=False, reached=True) from error
+
 
 class _TooLong(aiohttp.ClientError):
     """The reply goes on beyond what was asked for."""

@@ -4,7 +4,7 @@ import binascii
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import aiohttp
@@ -46,7 +46,20 @@ class _Body(msgspec.Struct):
 
 _ENDPOINTS = {GENERATE: "generations", EDIT: "edits"}
 
+
+class _Model(msgspec.Struct):
+    id: str
+    shutdown_date: Any = None
+
+
+class _Models(msgspec.Struct):
+    data: list[_Model]
+
+
+_OK = 200
+_MOST_BYTES_OF_MODELS = 4 * 1024 * 1024
 _decoder = msgspec.json.Decoder(_Body)
+_models_decoder = msgspec.json.Decoder(_Models)
 
 
 class OpenAI:
@@ -70,9 +83,7 @@ class OpenAI:
 
     async def send(self, request: Request, label: str, on_sent: Callable[[], Awaitable[None]]) -> HttpReply | Ending:
         """One call; see `Provider.send`."""
-        headers = {"X-Client-Request-Id": label}
-        if self._key:
-            headers["Authorization"] = f"Bearer {self._key}"
+        headers = {"X-Client-Request-Id": label, **self._headers()}
         most = _MOST_BYTES_AN_IMAGE * request.images
         url = f"{self._base_url}/images/{_ENDPOINTS[request.operation]}"
         try:
@@ -98,6 +109,21 @@ class OpenAI:
         except (LinkFailed, LinkRefused) as error:
             return replace(reply, linked=error)
         return replace(reply, linked=tuple(images))
+
+    async def models(self) -> dict[str, date | None] | str:
+        """The models that the account has, with the day on which each is shut down; or why that cannot be known."""
+        try:
+            reply = await self._http.get(f"{self._base_url}/models", self._headers(), most_bytes=_MOST_BYTES_OF_MODELS)
+        except NoReply as error:
+            return self._mask.text(str(error))
+        try:
+            found = _models_decoder.decode(reply.body) if reply.status == _OK else None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            found = None
+        return f"the answer is {reply.status}" if found is None else {one.id: _day(one.shutdown_date) for one in found.data}
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._key}"} if self._key else {}
 
     def read(self, reply: HttpReply, request: Request, now: datetime) -> Answer:
         """What a complete reply says; see `Provider.read`."""
@@ -152,6 +178,16 @@ def _images(reply: HttpReply, wanted: int) -> Answer:
     if broken is not None:
         return Answer(_invalid(reply, f"the reply holds broken base64: {broken}", usage), images, unread=reply.body)
     return Answer(_invalid(reply, f"{len(images)} of {wanted} images came", usage, code="too_few_images"), images)
+
+
+def _day(text: Any) -> date | None:
+    """A day as the vendor writes it, be it with a time behind it or in seconds since 1970."""
+    try:
+        if isinstance(text, int | float) and not isinstance(text, bool):
+            return datetime.fromtimestamp(text, UTC).date()
+        return date.fromisoformat(str(text)[:10])
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _told(headers: Mapping[str, str]) -> Told:

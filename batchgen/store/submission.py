@@ -40,7 +40,7 @@ MOST_LISTED = 50
 _BESIDE_THE_REQUEST = ("position", "metadata", "priority", "rewritten")
 _MOST_REPEATED = 250
 
-_staged = Table(
+staged = Table(
     "staged",
     MetaData(),
     Column("manifest", Integer, primary_key=True, autoincrement=False),
@@ -81,7 +81,7 @@ class Repeated:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """How many there are, and the first of them by custom_id."""
+    """How many there are, and the first of them by custom_id (or by line)."""
 
     count: int
     first: tuple[str, ...]
@@ -101,13 +101,13 @@ class Comparison:
 def prepare(tx: Connection) -> None:
     """Make the temporary table; it goes with the connection."""
     tx.execute(text("DROP TABLE IF EXISTS staged"))
-    _staged.create(tx)
+    staged.create(tx)
 
 
 def stage(tx: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Add rows; the keys are the columns of the temporary table."""
     if rows:
-        tx.execute(insert(_staged), rows)
+        tx.execute(insert(staged), rows)
 
 
 def number_equal_rows(tx: Connection, manifest: int) -> None:
@@ -121,14 +121,14 @@ def repeated(tx: Connection, manifest: int) -> tuple[int, list[Repeated]]:
     """How many rows repeat an id of an earlier one, and the first of them."""
     ranked = (
         select(
-            _staged.c.line,
-            _staged.c.custom_id,
-            func.first_value(_staged.c.line)
-            .over(partition_by=_staged.c.custom_id_key, order_by=_staged.c.position)
+            staged.c.line,
+            staged.c.custom_id,
+            func.first_value(staged.c.line)
+            .over(partition_by=staged.c.custom_id_key, order_by=staged.c.position)
             .label("first"),
-            func.row_number().over(partition_by=_staged.c.custom_id_key, order_by=_staged.c.position).label("n"),
+            func.row_number().over(partition_by=staged.c.custom_id_key, order_by=staged.c.position).label("n"),
         )
-        .where(_staged.c.manifest == manifest)
+        .where(staged.c.manifest == manifest)
         .subquery()
     )
     again = select(ranked).where(ranked.c.n > 1)
@@ -139,16 +139,16 @@ def repeated(tx: Connection, manifest: int) -> tuple[int, list[Repeated]]:
 
 def compare(tx: Connection, manifest: int, batch: Batch) -> Comparison:
     """What storing the staged rows would change."""
-    mine = _staged.c.manifest == manifest
-    known = exists().where(jobs.c.batch_id == batch.id, jobs.c.custom_id_key == _staged.c.custom_id_key)
+    mine = staged.c.manifest == manifest
+    known = exists().where(jobs.c.batch_id == batch.id, jobs.c.custom_id_key == staged.c.custom_id_key)
     changed = _changed(manifest, batch)
     gone = select(jobs.c.custom_id).where(
         jobs.c.batch_id == batch.id,
-        ~exists().where(mine, _staged.c.custom_id_key == jobs.c.custom_id_key),
+        ~exists().where(mine, staged.c.custom_id_key == jobs.c.custom_id_key),
     )
     return Comparison(
-        rows=tx.execute(select(func.count()).select_from(_staged).where(mine)).scalar_one(),
-        new=tx.execute(select(func.count()).select_from(_staged).where(mine, ~known)).scalar_one(),
+        rows=tx.execute(select(func.count()).select_from(staged).where(mine)).scalar_one(),
+        new=tx.execute(select(func.count()).select_from(staged).where(mine, ~known)).scalar_one(),
         changed=_listed(tx, changed),
         running=_listed(tx, changed.where(jobs.c.state == State.RUNNING)),
         gone=_listed(tx, gone),
@@ -182,11 +182,11 @@ def store(tx: Connection, manifest: int, batch: Batch, now: datetime) -> int:
         "cancel_requested": literal(False),
         "created_at": literal(now, UtcTime),
     }
-    known = exists().where(jobs.c.batch_id == batch.id, jobs.c.custom_id_key == _staged.c.custom_id_key)
+    known = exists().where(jobs.c.batch_id == batch.id, jobs.c.custom_id_key == staged.c.custom_id_key)
     rows = (
-        select(*(_staged.c[name] for name in copied), *fixed.values())
-        .where(_staged.c.manifest == manifest, ~known)
-        .order_by(_staged.c.position)
+        select(*(staged.c[name] for name in copied), *fixed.values())
+        .where(staged.c.manifest == manifest, ~known)
+        .order_by(staged.c.position)
     )
     tx.execute(insert(jobs).from_select([*copied, *fixed], rows))
     return requeued
@@ -195,21 +195,21 @@ def store(tx: Connection, manifest: int, batch: Batch, now: datetime) -> int:
 def _changed(manifest: int, batch: Batch) -> Select[tuple[str]]:
     return (
         select(jobs.c.custom_id)
-        .join(_staged, _staged.c.custom_id_key == jobs.c.custom_id_key)
-        .where(_staged.c.manifest == manifest, jobs.c.batch_id == batch.id, jobs.c.fingerprint != _staged.c.fingerprint)
+        .join(staged, staged.c.custom_id_key == jobs.c.custom_id_key)
+        .where(staged.c.manifest == manifest, jobs.c.batch_id == batch.id, jobs.c.fingerprint != staged.c.fingerprint)
     )
 
 
 def _requeue_changed(tx: Connection, manifest: int, batch: Batch, now: datetime) -> int:
-    changes = {name: _staged.c[name] for name in ("operation", "model", "request", "fingerprint")}
+    changes = {name: staged.c[name] for name in ("operation", "model", "request", "fingerprint")}
     queued = {"state": State.PENDING, "failures": 0, "unknowns": 0, "cancel_requested": False, "finished_at": None}
     return tx.execute(
         update(jobs)
         .where(
             jobs.c.batch_id == bindparam("batch"),
-            _staged.c.manifest == bindparam("staged_manifest"),
-            _staged.c.custom_id_key == jobs.c.custom_id_key,
-            jobs.c.fingerprint != _staged.c.fingerprint,
+            staged.c.manifest == bindparam("staged_manifest"),
+            staged.c.custom_id_key == jobs.c.custom_id_key,
+            jobs.c.fingerprint != staged.c.fingerprint,
             jobs.c.state != State.RUNNING,
         )
         .values(**changes, **queued, available_at=now),
@@ -222,11 +222,11 @@ def _refresh(tx: Connection, manifest: int, batch: Batch) -> None:
         update(jobs)
         .where(
             jobs.c.batch_id == bindparam("batch"),
-            _staged.c.manifest == bindparam("staged_manifest"),
-            _staged.c.custom_id_key == jobs.c.custom_id_key,
-            or_(*(jobs.c[name] != _staged.c[name] for name in _BESIDE_THE_REQUEST)),
+            staged.c.manifest == bindparam("staged_manifest"),
+            staged.c.custom_id_key == jobs.c.custom_id_key,
+            or_(*(jobs.c[name] != staged.c[name] for name in _BESIDE_THE_REQUEST)),
         )
-        .values({name: _staged.c[name] for name in _BESIDE_THE_REQUEST}),
+        .values({name: staged.c[name] for name in _BESIDE_THE_REQUEST}),
         {"batch": batch.id, "staged_manifest": manifest},
     )
 

@@ -1,0 +1,57 @@
+"""What can be known of manifests without storing them and without spending: their problems, and what would be sent."""
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from batchgen.core.manifest import Problem
+from batchgen.ingest.reading import Terms, read
+from batchgen.ingest.source import Manifest
+from batchgen.ingest.submit import refuse_same_batch, warnings_of
+from batchgen.store import preview, submission
+from batchgen.store.engine import Database
+from batchgen.store.preview import Preview
+from batchgen.store.submission import Listed
+
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was found in one manifest; `more_problems` are those beyond the ones that are listed."""
+
+    manifest: str
+    batch: str
+    rows: int
+    problems: Sequence[Problem]
+    more_problems: int
+    warnings: Sequence[str]
+    same: Listed
+    first: Sequence[Preview]
+    models: Sequence[str]
+
+
+def check(manifests: Sequence[tuple[Manifest, Terms]]) -> list[Checked]:
+    """Read manifests as `submit` does, in a place that is thrown away. Raises WrongUsage where two would be one batch."""
+    refuse_same_batch([manifest for manifest, _ in manifests])
+    with tempfile.TemporaryDirectory(prefix="batchgen-") as folder:
+        return [_check(Path(folder), manifest, terms) for manifest, terms in manifests]
+
+
+def _check(folder: Path, manifest: Manifest, terms: Terms) -> Checked:
+    with closing(Database(f"sqlite:///{folder / 'rows.db'}")) as database, database.session() as session, session.begin():
+        submission.prepare(session)
+        reading = read(session, 0, manifest, terms)
+        return Checked(
+            manifest.given_label,
+            manifest.batch,
+            reading.rows,
+            reading.problems,
+            reading.more_problems,
+            warnings_of(reading),
+            preview.same_requests(session, 0),
+            list(preview.first_rows(session, 0, _SHOWN)),
+            preview.models(session, 0),
+        )

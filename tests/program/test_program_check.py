@@ -1,0 +1,53 @@
+"""`batchgen check`: everything that can be known before a cent is spent, and nothing is left behind."""
+
+from collections.abc import Callable
+
+from .conftest import Program, Server, prompts
+
+ROWS = "id,prompt,size,image\na,A cat,1920x1080,\nb,A cat,,\nc,A cat,,\nd,A dog,,gone.png\n"
+
+
+def _is_untouched(program: Program) -> bool:
+    return not any(path.suffix == ".db" or path.name.startswith((".", "images")) for path in program.folder.iterdir())
+
+
+def test_what_is_wrong_and_what_would_be_sent(program: Program) -> None:
+    """Problems by line with exit 2, rows that ask for the same, the first requests; no ledger is made."""
+    program.write("bad.csv", ROWS)
+    told = program.run("check", "bad.csv", code=2).stdout.splitlines()
+    assert told[0] == "bad.csv: 4 rows, 2 problems"
+    assert told[1] == "  bad.csv:2: size: 1920x1080: edges must be multiples of 16; nearest: 1920x1088"
+    assert told[2].startswith("  bad.csv:5: image: gone.png is not there")
+    assert told[3] == "  1 row asking for just what an earlier one asks for: line 4"
+    sent = '{"model": "gpt-image-2.5-flare", "prompt": "A cat", "size": "1024x1024", "quality": "medium"}'
+    assert told[4:] == [f"  line 3, b: generate {sent}", f"  line 4, c: generate {sent}"]
+    assert _is_untouched(program)
+
+
+def test_a_sound_manifest_ends_with_0(program: Program) -> None:
+    """For people and for programs; the same options as submit."""
+    program.write("signs.csv", prompts(5))
+    found = program.json("check", "signs.csv", "--provider", "sandbox", "--size", "1536x1024")
+    (one,) = found["manifests"]
+    assert (one["batch"], one["rows"], one["problems"], one["asking_for_the_same"]) == ("sandbox-signs", 5, [], 0)
+    assert [row["custom_id"] for row in one["first"]] == ["row-1", "row-2", "row-3"]
+    assert one["first"][0]["sent"]["size"] == "1536x1024"
+    assert _is_untouched(program)
+
+
+def test_the_provider_is_asked_for_its_models(serve: Callable[..., Server], client: Callable[[Server], Program]) -> None:
+    """Those that it does not have and those that it will shut down are told, and nothing is made."""
+    server = serve()
+    program = client(server)
+    program.write("m.csv", "prompt,model\na cat,gpt-image-1.5\na dog,mine\n")
+    told = program.run("check", "m.csv").stdout
+    assert "warning: the provider's list of models does not have mine" in told
+    assert "warning: the provider shuts gpt-image-1.5 down on 2026-12-01" in told
+    assert server.requests() == []
+
+
+def test_without_an_answer_the_check_goes_on(program: Program) -> None:
+    """A provider that is away is told, and the rest is as good as ever."""
+    program.environment |= {"OPENAI_API_KEY": "sk-x", "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
+    program.write("signs.csv", prompts(1))
+    assert "warning: the provider's models are not known: cannot connect" in program.run("check", "signs.csv").stdout
