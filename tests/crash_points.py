@@ -170,7 +170,7 @@ WORKING = {
     "claimed, nothing begun": Point(Scope, "claimed"),
     "claimed, not sent": Point(queue, "mark_sent"),
     "marked as sent, no byte gone": Point(Attempt, "_mark_sent", after=True),
-    "sent, not answered": Point(http._Body, "write_with_length", after=True),
+    "sent, not answered": Point(http._Announced, "write_with_length", after=True),
     "answered, nothing on disk": Point(Desk, "write"),
     "half of the record on disk": Torn(),
     "the record on disk, no image": Point(Journal, "append", after=True),
