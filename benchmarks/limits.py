@@ -59,15 +59,13 @@ ACCOUNTS = (Account(60, 60), Account(500, 250), Account(3_000, 1_500))
 def measure(rounds: int, scratch: Path, accounts: Sequence[Account] = ACCOUNTS) -> list[Line]:
     """Every account with every knowledge; two workers share the middle one."""
     shared = accounts[len(accounts) // 2]
-    # The quieter ones apart: who is turned away a lot has a lot to do, and would take the machine from them.
-    quiet = [*((account, _TOLD) for account in accounts), (shared, _TWO)]
-    busy = [(account, knowledge) for knowledge in (_UNTOLD, _UNTOLD_NO_HINT, _TOO_HIGH) for account in accounts]
-    fared: list[list[Fared]] = [[] for _ in (*quiet, *busy)]
+    cases = [*((account, _TOLD) for account in accounts), (shared, _TWO)]
+    cases += [(account, knowledge) for knowledge in (_UNTOLD, _UNTOLD_NO_HINT, _TOO_HIGH) for account in accounts]
+    fared: list[list[Fared]] = [[] for _ in cases]
     for number in range(rounds):
-        told = _beside_each_other(scratch / f"{number}-quiet", quiet) + _beside_each_other(scratch / f"{number}-busy", busy)
-        for column, one in zip(fared, told, strict=True):
+        for column, one in zip(fared, _beside_each_other(scratch / str(number), cases), strict=True):
             column.append(one)
-    return [line for case, column in zip((*quiet, *busy), fared, strict=True) for line in _lines(*case, column)]
+    return [line for case, column in zip(cases, fared, strict=True) for line in _lines(*case, column)]
 
 
 def _beside_each_other(scratch: Path, cases: Sequence[tuple[Account, Knowledge]]) -> list[Fared]:
