@@ -19,7 +19,9 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    and_,
     bindparam,
+    case,
     exists,
     func,
     insert,
@@ -218,15 +220,23 @@ def _requeue_changed(tx: Connection, manifest: int, batch: Batch, now: datetime)
 
 
 def _refresh(tx: Connection, manifest: int, batch: Batch) -> None:
+    # A request of the same fingerprint may name a file that has been moved.
+    is_same = jobs.c.fingerprint == staged.c.fingerprint
     tx.execute(
         update(jobs)
         .where(
             jobs.c.batch_id == bindparam("batch"),
             staged.c.manifest == bindparam("staged_manifest"),
             staged.c.custom_id_key == jobs.c.custom_id_key,
-            or_(*(jobs.c[name] != staged.c[name] for name in _BESIDE_THE_REQUEST)),
+            or_(
+                *(jobs.c[name] != staged.c[name] for name in _BESIDE_THE_REQUEST),
+                and_(is_same, jobs.c.request != staged.c.request),
+            ),
         )
-        .values({name: staged.c[name] for name in _BESIDE_THE_REQUEST}),
+        .values(
+            **{name: staged.c[name] for name in _BESIDE_THE_REQUEST},
+            request=case((is_same, staged.c.request), else_=jobs.c.request),
+        ),
         {"batch": batch.id, "staged_manifest": manifest},
     )
 

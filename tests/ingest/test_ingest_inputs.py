@@ -32,11 +32,12 @@ def test_an_edit_with_files(desk):
 
 
 def test_the_same_bytes_elsewhere_are_the_same_request(desk):
-    """A file that was moved is nothing new; one that was drawn again is, and only with --update."""
+    """A file that was moved is nothing new and is read where it is now; one that was drawn again is, and only with --update."""
     first, second = picture(desk.folder / "a.png"), picture(desk.folder / "b.png")
     assert first.read_bytes() == second.read_bytes()
     desk.csv("custom_id,prompt,image\nx,on a beach,a.png\n")
     assert desk.csv("custom_id,prompt,image\nx,on a beach,b.png\n").comparison.changed.count == 0
+    assert desk.jobs("m")[0].inputs["image"] == [str(second)]
     picture(second, size=(41, 30))
     with pytest.raises(ManifestError, match="--update"):
         desk.csv("custom_id,prompt,image\nx,on a beach,b.png\n")
