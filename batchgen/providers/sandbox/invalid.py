@@ -12,6 +12,12 @@ _KINDS = (
 )
 
 
+def listed(words: tuple[str, ...]) -> str:
+    """Words in quotes, the last one after an `and`."""
+    quoted = [f"'{word}'" for word in words]
+    return f"{', '.join(quoted[:-1])}, and {quoted[-1]}" if len(quoted) > 1 else quoted[0]
+
+
 def unknown(name: str) -> Refusal:
     """A field that the API does not have."""
     return bad(f"Unknown parameter: '{name}'.", name, "unknown_parameter")
@@ -39,9 +45,7 @@ def wrong_type(name: str, expected: str, value: object) -> Refusal:
 
 def wrong_word(name: str, value: object, allowed: tuple[str, ...]) -> Refusal:
     """A word that is not one of those that the model takes."""
-    quoted = [f"'{word}'" for word in allowed]
-    listed = f"{', '.join(quoted[:-1])}, and {quoted[-1]}" if len(quoted) > 1 else quoted[0]
-    return wrong_value(name, f"Invalid value: '{value}'. Supported values are: {listed}.")
+    return wrong_value(name, f"Invalid value: '{value}'. Supported values are: {listed(allowed)}.")
 
 
 def wrong_value(name: str, message: str) -> Refusal:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageOps
 
+from batchgen.providers.sandbox.invalid import listed
 from batchgen.providers.sandbox.picture import Encoding, draw
 from batchgen.providers.sandbox.refusals import Refusal, bad
 from batchgen.providers.sandbox.uploads import MOST_IMAGE_BYTES, MOST_MASK_BYTES, Address, File, Upload
@@ -27,7 +28,7 @@ _USER_ERROR = "image_generation_user_error"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One input as it is seen upright: its pixels and a copy of 2048 of them at most. `fetched` is False for an address."""
+    """One input as it is seen upright: its pixels and a copy, 2048 long at most. `fetched` is False for an address."""
 
     width: int
     height: int
@@ -86,11 +87,8 @@ def _check_outside(file: File, media_types: tuple[str, ...], most_bytes: int) ->
     if not file.named:
         raise bad(f"Invalid file '{file.param}': missing filename.", file.param, "invalid_value")
     if file.media_type not in media_types:
-        quoted = [f"'{media_type}'" for media_type in media_types]
-        listed = f"{', '.join(quoted[:-1])}, and {quoted[-1]}" if len(quoted) > 1 else quoted[0]
-        message = (
-            f"Invalid file '{file.param}': unsupported mimetype ('{file.media_type}'). Supported file formats are {listed}."
-        )
+        message = f"Invalid file '{file.param}': unsupported mimetype ('{file.media_type}'). "
+        message += f"Supported file formats are {listed(media_types)}."
         raise bad(message, file.param, "unsupported_file_mimetype")
     if file.size >= most_bytes:
         message = f"Invalid file '{file.param}': file too large. It must be smaller than {most_bytes // 2**20} MB."
