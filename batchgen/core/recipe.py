@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from batchgen.core import fields, identity
+from batchgen.core import fields, identity, tutorials
 from batchgen.core.fields import CUSTOM_ID, PRIORITY
 from batchgen.core.manifest import Row
 from batchgen.core.matrix import NO_CHOICE, Combination
@@ -37,6 +37,14 @@ class Recipe:
             # A column that was told to be no field may stand beside a field of the matrix.
             if slot is not None and (slot.is_field or key in self.matrix[0].metadata):
                 yield Finding(key, "is a column of the manifest and a key of [matrix]: give one of them another name")
+        for key in self._idle(row):
+            if (word := tutorials.plain(key)) in tutorials.FIELDS:
+                yield Finding(key, tutorials.FIELDS[word])
+
+    def warnings(self, row: Row) -> Iterator[str]:
+        """What may be meant, and is more likely a mistake that is paid for several times."""
+        for key in self._idle(row):
+            yield f"[matrix] {key} is no field of a request and the prompt does not name it: all its values ask for the same"
 
     def variants(self, row: Row) -> Iterator[Row]:
         """The row once for every combination, with its final prompt. A row that could not be read comes as it is."""
@@ -58,6 +66,12 @@ class Recipe:
                 cells[CUSTOM_ID] = full
             given = {field: value for field, value in cells.items() if value is not None}
             yield replace(row, cells=given, metadata={**row.metadata, **combination.metadata}, derived=full)
+
+    def _idle(self, row: Row) -> list[str]:
+        """The keys of the matrix that change nothing in the request of this row."""
+        template = self._template(row)
+        named = {column.casefold() for column in template.columns} if template else set()
+        return [key for key in self.matrix[0].metadata if key.casefold() not in named]
 
     def _template(self, row: Row) -> Template | None:
         return self.template if self.for_all or "prompt" not in row.cells else None

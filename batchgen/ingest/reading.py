@@ -109,7 +109,7 @@ def read(session: Transaction, number: int, manifest: Manifest, terms: Terms) ->
 def _variants(row: Row, terms: Terms, inputs: InputFiles, reading: Reading) -> Iterator[tuple[Row, Wanted | None]]:
     """What becomes of a row of the file, each with what is wanted if it can be stored. What all have in common is told once."""
     findings: dict[Finding, None] = {}
-    warnings: dict[str, None] = {}
+    warnings = dict.fromkeys(map(shortened, terms.recipe.warnings(row)))
     for finding in terms.recipe.unfit(row):
         reading.add_once(row.columns.line or row.line, finding)
     for variant in terms.recipe.variants(row):

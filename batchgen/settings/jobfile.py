@@ -1,11 +1,12 @@
 """Job files: a manifest together with everything that is said about its rows, and settings for the commands it is given to."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from batchgen.core import fields, matrix
+from batchgen.core import fields, matrix, tutorials
+from batchgen.core.inputs import anchored
 from batchgen.core.matrix import Combination
 from batchgen.core.profile import Profile
 from batchgen.core.request import Value
@@ -106,6 +107,8 @@ def _columns(content: Mapping[str, Any], path: Path) -> dict[str, str]:
             raise SettingsError(f"{place} is not a field; the nearest is {toml.nearest(word, fields.FIELDS)}")
         if field in fields.NOT_YET and header:
             raise SettingsError(f"{place} is not supported yet")
+        if field in tutorials.FIELDS and header:
+            raise SettingsError(f"{place} {tutorials.FIELDS[field]}")
         mapping[field] = header.strip()
     return mapping
 
@@ -116,7 +119,13 @@ def _matrix(content: Mapping[str, Any], path: Path) -> tuple[Combination, ...]:
             raise SettingsError(f'{path}: [matrix] {key} = {values!r}: must be a list of values, like ["one", "another"]')
     for finding in matrix.problems(content):
         raise SettingsError(f"{path}: [matrix] {f'{finding.field}: ' if finding.field else ''}{finding.message}")
-    return matrix.combinations(content)
+    return tuple(_anchored(choice, path.parent.resolve()) for choice in matrix.combinations(content))
+
+
+def _anchored(choice: Combination, folder: Path) -> Combination:
+    """With input images beside the job file, which names them."""
+    images = {name: anchored(str(value), folder) for name, value in choice.fields.items() if name in fields.INPUT_COLUMNS}
+    return replace(choice, fields={**choice.fields, **images})
 
 
 def _defaults(content: Mapping[str, Any], path: Path) -> dict[str, Value]:

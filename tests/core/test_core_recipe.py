@@ -2,7 +2,7 @@
 
 import pytest
 
-from batchgen.core import identity, jsonlines, tabular
+from batchgen.core import identity, jsonlines, tabular, tutorials
 from batchgen.core.assembly import BUILT_IN, assemble
 from batchgen.core.matrix import combinations
 from batchgen.core.profile import Profile
@@ -99,7 +99,7 @@ EMPTY = [
 @pytest.mark.parametrize(("text", "names"), EMPTY)
 def test_an_empty_cell_is_told_of_its_row(text, names):
     """A prompt with a hole in it is never sent; each empty cell that it needs is named once."""
-    recipe = _for_all("{colour} {name}", matrix=combinations({"style": ["a", "b"]}))
+    recipe = _for_all("{colour} {name}", matrix=combinations({"look": ["a", "b"]}))
     (row,) = _rows(text)
     assert list(recipe.unfit(row)) == []
     for variant in recipe.variants(row):
@@ -159,7 +159,7 @@ CLASHES = [
     ({"size": ["auto"]}, "name,Format\nx,auto\n", {"size": "Format"}, ["size"]),
     ({"title": ["a"]}, "Title,name\nx,y\n", {"prompt": "Title"}, ["title"]),
     ({"size": ["auto"]}, "name,Size\nx,XL\n", {"size": ""}, []),
-    ({"style": ["a"], "n": [1]}, '{"name": "x", "n": 2}\n', {}, ["n"]),
+    ({"look": ["a"], "n": [1]}, '{"name": "x", "n": 2}\n', {}, ["n"]),
 ]
 
 
@@ -173,6 +173,34 @@ def test_a_column_cannot_be_varied_as_well(table, text, mapping, fields):
         finding.message == "is a column of the manifest and a key of [matrix]: give one of them another name"
         for finding in found
     )
+
+
+IDLE = [
+    # matrix, template, what is wrong with it, what is warned of
+    ({"look": ["a"]}, "{name}, {Look}", [], []),
+    ({"look": ["a"], "size": ["auto"]}, "{name}", [], ["look"]),
+    ({"Style": ["a"]}, "{name}, {style}", [], []),
+    ({"Style": ["a"]}, "{name}", ["Style"], ["Style"]),
+    ({"aspect-ratio": ["16:9"], "seed": [1]}, "{name}", ["aspect-ratio", "seed"], ["aspect-ratio", "seed"]),
+]
+
+
+@pytest.mark.parametrize(("table", "template", "wrong", "warned"), IDLE)
+def test_values_that_change_nothing_are_told(table, template, wrong, warned):
+    """What is no field and is not named by the prompt: words that the API refuses are mistakes, others may be meant."""
+    recipe = _for_all(template, matrix=combinations(table))
+    (row,) = _rows("name\nx\n")
+    assert [(finding.field, finding.message) for finding in recipe.unfit(row)] == [
+        (key, tutorials.FIELDS[tutorials.plain(key)]) for key in wrong
+    ]
+    assert [message.split()[1] for message in recipe.warnings(row)] == warned
+
+
+def test_only_the_template_of_a_row_counts():
+    """A default prompt may name what the prompts of the manifest do not."""
+    recipe = Recipe(parse("{name}, {look}"), matrix=combinations({"look": ["a"]}))
+    plain, own = _rows("name,prompt\nx,\nx,y\n")
+    assert (list(recipe.warnings(plain)), len(list(recipe.warnings(own)))) == ([], 1)
 
 
 def _names(recipe: Recipe, text: str) -> list[str]:

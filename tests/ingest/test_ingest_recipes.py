@@ -13,7 +13,7 @@ from batchgen.errors import ManifestError, WrongUsage
 from batchgen.ingest.source import Manifest, Origin
 
 PRODUCTS = "custom_id,name,colour\ncup,A cup,red\nmug,A mug,blue\n"
-STYLES = combinations({"style": ["studio", "street"], "size": ["1024x1024", "1536x1024"]})
+STYLES = combinations({"look": ["studio", "street"], "size": ["1024x1024", "1536x1024"]})
 
 
 def _recipe(template: str = "{name} in {colour}", **more) -> Recipe:
@@ -31,20 +31,20 @@ def _told(desk, content: str, recipe: Recipe, name: str = "m.csv") -> list[str]:
 
 def test_rows_times_combinations_are_jobs_in_order(desk):
     """Every row with every combination, in the order of the file and then of the matrix, with the columns as metadata."""
-    submitted = desk.csv(PRODUCTS, recipe=_recipe("{name} in {colour}, {style}", matrix=STYLES))
+    submitted = desk.csv(PRODUCTS, recipe=_recipe("{name} in {colour}, {look}", matrix=STYLES))
     assert (submitted.comparison.rows, submitted.comparison.new) == (8, 8)
     jobs = desk.jobs("m")
     assert [job.custom_id for job in jobs] == [
-        f"{name}-{style}-{size}"
+        f"{name}-{look}-{size}"
         for name in ("cup", "mug")
-        for style in ("studio", "street")
+        for look in ("studio", "street")
         for size in ("1024x1024", "1536x1024")
     ]
     assert (jobs[3].request["prompt"], jobs[3].request["size"]) == ("A cup in red, street", "1536x1024")
-    assert jobs[3].metadata == {"name": "A cup", "colour": "red", "style": "street"}
+    assert jobs[3].metadata == {"name": "A cup", "colour": "red", "look": "street"}
     with desk.database.read() as tx:
         columns = tx.execute(text("SELECT metadata_columns FROM batches")).scalar_one()
-    assert columns == '["name","colour","style"]'
+    assert columns == '["name","colour","look"]'
 
 
 def test_a_missing_column_is_told_once_for_the_file(desk):
@@ -52,7 +52,7 @@ def test_a_missing_column_is_told_once_for_the_file(desk):
     rows = "".join(f"r{number},A cup,\n" for number in range(300))
     told = _told(desk, f"custom_id,name,colour\n{rows}a/b,x,\n", _recipe("{nmae} {name}", matrix=STYLES))
     assert told == [
-        "1: prompt: {nmae} is no column; the columns are custom_id, name, colour, size, style; do you mean {name}?",
+        "1: prompt: {nmae} is no column; the columns are custom_id, name, colour, size, look; do you mean {name}?",
         "302: custom_id: 'a/b' holds '/': only letters, digits, space and ._-+@() are allowed",
     ]
 
@@ -93,27 +93,36 @@ def test_what_all_combinations_share_is_told_once(desk):
 def test_names_that_fall_together_are_told(desk):
     """A row's name and a value may make the name of another row: with the line of the first."""
     content = "custom_id,name,colour\ncup,x,y\ncup-a,x,y\n"
-    assert _told(desk, content, _recipe(matrix=combinations({"style": ["a", "a a"]}))) == [
+    assert _told(desk, content, _recipe(matrix=combinations({"look": ["a", "a a"]}))) == [
         "3: custom_id: 'cup-a-a' is also on line 2 (case does not tell ids apart)"
     ]
 
 
 def test_warnings_count_rows(desk):
     """What may be refused is told of the row and not of each of its combinations."""
-    matrix = combinations({"model": ["gpt-image-2.6-flare"], "style": ["a", "b"]})
+    matrix = combinations({"model": ["gpt-image-2.6-flare"], "look": ["a", "b"]})
     (warning,) = desk.csv(
         PRODUCTS.replace("colour", "quality").replace("red", "max").replace("blue", "max"),
-        recipe=_recipe("{name}", matrix=matrix),
+        recipe=_recipe("{name} {look}", matrix=matrix),
     ).warnings
     assert "m.csv:2: quality=max may be refused" in warning
     assert warning.endswith("(and 1 more rows)")
+
+
+def test_values_that_change_nothing_are_told(desk):
+    """A key of the matrix that no prompt names buys the same several times: a warning, since it may be meant."""
+    matrix = combinations({"take": [1, 2, 3], "look": ["a", "b"]})
+    (warning,) = desk.csv(PRODUCTS, recipe=_recipe("{name}, {look}", matrix=matrix)).warnings
+    words = "[matrix] take is no field of a request and the prompt does not name it: all its values ask for the same"
+    assert warning == f"{desk.folder}/m.csv:2: {words} (and 1 more rows)"
+    assert desk.count("jobs") == 12
 
 
 CHANGES = [
     ("the same", _recipe(matrix=STYLES), 0),
     ("another template", _recipe("{name} in {colour}!", matrix=STYLES), 8),
     ("a profile", _recipe(profile=Profile("Photo:"), matrix=STYLES), 8),
-    ("another value of a field", _recipe(matrix=(*STYLES[:3], *combinations({"style": ["street"], "size": ["1536x1024"]}))), 0),
+    ("another value of a field", _recipe(matrix=(*STYLES[:3], *combinations({"look": ["street"], "size": ["1536x1024"]}))), 0),
 ]
 
 

@@ -71,6 +71,24 @@ def test_a_job_file_says_everything_about_a_manifest(read, tmp_path):
     assert job.profiles == {"acme": acme, "plain": Profile()}
 
 
+def test_images_that_a_job_file_names_lie_beside_it(read, tmp_path):
+    """Those of its matrix and of its defaults, wherever its manifest is; their names are made of what was written."""
+    images = 'image = ["in/a.png", "/b.png", "https://h/c.png", "d.png;e.png"]\nmask = ["m.png"]\n'
+    job = read(f'manifest = "elsewhere/p.csv"\n[matrix]\n{images}[defaults]\nimage = "f.png"\n')
+    assert [choice.fields["image"] for choice in job.matrix] == [
+        *(f"{tmp_path}/in/a.png", "/b.png", "https://h/c.png", f"{tmp_path}/d.png;{tmp_path}/e.png")
+    ]
+    assert job.matrix[0].fields["mask"] == f"{tmp_path}/m.png"
+    assert [choice.name for choice in job.matrix] == [
+        "in-a-png-m-png",
+        "b-png-m-png",
+        "https-h-c-png-m-png",
+        "d-png-e-png-m-png",
+    ]
+    assert job.matrix[0].words["image"] == "in/a.png"
+    assert job.defaults["image"] == f"{tmp_path}/f.png"
+
+
 def test_only_the_manifest_must_be_named(read):
     """What is not said is as with the manifest alone."""
     job = read('manifest = "/elsewhere/p.csv"')
@@ -99,6 +117,7 @@ MISTAKES = [
     (M + "[columns]\nqualty = 'Q'", "[columns] qualty is not a field; the nearest is quality"),
     (M + "[columns]\nprompt = 5", "[columns] prompt = 5: must be text"),
     (M + "[columns]\nsvg = 'M'", "[columns] svg is not supported yet"),
+    (M + "[columns]\nstyle = 'S'", "[columns] style is not taken by the GPT Image models; write it into the prompt instead"),
     (M + "matrix = ['a']", "matrix must be a table"),
     (M + "[matrix]\nstyle = 'a'", '[matrix] style = \'a\': must be a list of values, like ["one", "another"]'),
     (M + "[matrix]\nstyle = [['a']]", "[matrix] style = [['a']]: must be a list of values"),
