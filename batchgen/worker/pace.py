@@ -68,7 +68,7 @@ class Pacer:
 
     def slots(self, most: int) -> int:
         """How many requests may be out: while a limit is being found out, all that are out may be refused together."""
-        return min(most, _FIRST_SLOTS + self.pace.let_through) if self.is_limited and self.pace.is_opening else most
+        return min(most, _FIRST_SLOTS + self.pace.let_through) if self.pace.is_opening else most
 
     @property
     def day_left(self) -> int | None:

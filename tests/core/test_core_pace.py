@@ -234,5 +234,6 @@ def test_a_pause_of_days_is_a_clock_that_was_set_back():
 def test_that_nothing_slows_is_remembered_too():
     """A run without a refusal leaves the next one at full speed; after a day it is found out again."""
     free = replace(rules.begin(Pace(), Limits(), NOW), rate=None, images_at=NOW)
-    assert rules.begin(free, Limits(), NOW + 3600).rate is None
+    soon = rules.begin(free, Limits(), NOW + 3600)
+    assert (soon.rate, soon.is_opening) == (None, False)
     assert rules.begin(free, Limits(), NOW + DAY + 1).rate == rules.FIRST_RATE

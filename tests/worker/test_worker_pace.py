@@ -3,6 +3,7 @@
 import asyncio
 import selectors
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -252,3 +253,20 @@ def test_two_processes_that_meet_an_account_first_make_one_row(database):
     with database.write() as tx:
         assert paces.hold(tx, "a") == paces.hold(tx, "a") == Pace()
         assert paces.find(tx, "b") is None
+
+
+def test_requests_that_are_out_grow_with_the_answers_also_where_nothing_slows_yet(database):
+    """Until a limit has shown itself, all that are out may be refused together; an account that is known gets all slots."""
+
+    async def main(clock):
+        pacer = pacer_of(database, Limits(), clock)
+        while pacer.is_limited:
+            pacer.answered(1, NOTHING_TOLD)
+        through, at_first = pacer.pace.let_through, pacer.slots(100)
+        pacer.answered(10, NOTHING_TOLD)
+        pacer.pace = replace(pacer.pace, images_at=BEGIN + clock())
+        known = pacer_of(database, Limits(), clock)
+        known.pace = rules.begin(pacer.pace, Limits(), BEGIN + clock())
+        return at_first - through, pacer.slots(100) - at_first, known.slots(100)
+
+    assert in_virtual_time(main) == (8, 10, 100)
