@@ -19,7 +19,7 @@ _KINDS: dict[str, Any] = {**get_type_hints(Model), "sizes": tuple[str, ...]}
 # What a person says is certain, so what is not certain cannot be said.
 _FACTS = tuple(name for name in _KINDS if name not in ("name", "certain_sizes", "uncertain"))
 _NEEDED = ("qualities", "sizes")
-_CHOSEN_BY = {"qualities": "quality", "output_formats": "output_format"}
+_CHOSEN_BY = {"qualities": "quality", "output_formats": "output_format", "fidelities": "input_fidelity"}
 
 _SIZE = re.compile(r"[1-9][0-9]*x[1-9][0-9]*", re.ASCII)
 

@@ -115,6 +115,7 @@ BAD = [
     ('[models."gpt-image-2"]\nsizes = ["big"]\n', "sizes: big: must be WIDTHxHEIGHT in pixels, like 1024x1024"),
     ('[models."gpt-image-2"]\nsizes = [1024]\n', "sizes = [1024]: "),
     ('[models."gpt-image-2"]\noutput_formats = ["tiff"]\n', "output_formats: tiff: must be one of png, jpeg, webp, gif, svg"),
+    ('[models."gpt-image-2"]\nfidelities = ["some"]\n', "fidelities: some: must be one of high, low"),
     ('[models."gpt-image-2"]\nshutdown = "soon"\n', "shutdown = 'soon': "),
 ]
 
