@@ -4,7 +4,8 @@ Source of every figure: the vendor's SDK 3.52.0, its OpenAPI text of 2026-08 and
 What those leave open is listed as `uncertain`: it warns and never refuses.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 
 DEFAULT_MODEL = "gpt-image-2.5-flare"
@@ -47,11 +48,21 @@ class Catalog:
     """The models that are known, newest first. Each is itself alone, so that it is a cheap key of a cache."""
 
     models: tuple[Model, ...]
+    _by_name: Mapping[str, Model] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """A name counts before a snapshot, and the first of several snapshots."""
+        snapshots = {snapshot: model for model in reversed(self.models) for snapshot in model.snapshots}
+        object.__setattr__(self, "_by_name", snapshots | {model.name: model for model in self.models})
 
     def find(self, name: str) -> Model | None:
         """The model of that name or snapshot, or None: an unknown model has no rules and no price."""
-        named = next((model for model in self.models if model.name == name), None)
-        return named or next((model for model in self.models if name in model.snapshots), None)
+        return self._by_name.get(name)
+
+    def canonical(self, name: str) -> str:
+        """The model's name for a snapshot of it; an unknown name stays as it is."""
+        model = self.find(name)
+        return model.name if model else name
 
     def with_model(self, model: Model) -> "Catalog":
         """Another catalog, with this model in the place of the one of its name, or behind all others."""

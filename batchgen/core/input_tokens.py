@@ -39,8 +39,7 @@ def input_image_tokens(model: str, width: int, height: int, fidelity: str | None
 
     `fidelity` is input_fidelity, None where it is not given; models that count patches do not have it.
     """
-    entry = VENDORS.find(model)
-    name = entry.name if entry else model
+    name = VENDORS.canonical(model)
     if name in _TILED:
         return _tile_tokens(width, height, faithful=fidelity == "high")
     return _patches(width, height) if name in _PATCHED else None
@@ -48,8 +47,7 @@ def input_image_tokens(model: str, width: int, height: int, fidelity: str | None
 
 def most_input_image_tokens(model: str) -> int:
     """The most tokens that an input image of any size can be billed as."""
-    entry = VENDORS.find(model)
-    return _MOST_PATCHES if (entry.name if entry else model) in _PATCHED else MOST_INPUT_IMAGE_TOKENS
+    return _MOST_PATCHES if VENDORS.canonical(model) in _PATCHED else MOST_INPUT_IMAGE_TOKENS
 
 
 def _tile_tokens(width: int, height: int, *, faithful: bool) -> int:

@@ -109,11 +109,6 @@ _FIXED_MODELS = frozenset({"gpt-image-1.5", "chatgpt-image-latest", "gpt-image-1
 _DEAREST_NOT_BILLED_SIZE = (2880, 2880)
 
 
-def _canonical(model: str) -> str:
-    entry = VENDORS.find(model)
-    return entry.name if entry else model
-
-
 def parse_size(size: str) -> tuple[int, int] | None:
     """`WxH` as pixels, or None for `auto` and anything else."""
     width, _, height = size.partition("x")
@@ -124,7 +119,7 @@ def parse_size(size: str) -> tuple[int, int] | None:
 
 def rates_on(model: str, day: date) -> Rates | None:
     """The rates of a model on a day, or None for a model without a price."""
-    in_force = [rates for rates in RATES.get(_canonical(model), ()) if rates.since <= day]
+    in_force = [rates for rates in RATES.get(VENDORS.canonical(model), ()) if rates.since <= day]
     return max(in_force, key=lambda rates: rates.since, default=None)
 
 
@@ -136,7 +131,7 @@ def _by_formula(factor: int, width: int, height: int) -> int:
 
 def output_tokens(model: str, quality: str, size: str) -> int | None:
     """Output tokens of one image where the vendor's figures give them; None where they are not published."""
-    name = _canonical(model)
+    name = VENDORS.canonical(model)
     if name in _FIXED_MODELS:
         return _FIXED_TOKENS.get((quality, size))
     factor = _FACTORS.get(name, {}).get(quality)
@@ -149,7 +144,7 @@ def _most_output_tokens(model: str, quality: str, size: str) -> int:
     known = output_tokens(model, quality, size)
     if known is not None:
         return known
-    if _canonical(model) in _FIXED_MODELS:
+    if VENDORS.canonical(model) in _FIXED_MODELS:
         dearest = max(_FIXED_TOKENS.values())
     else:
         dearest = _by_formula(_DEAREST_FACTOR, *(parse_size(size) or _DEAREST_NOT_BILLED_SIZE))
@@ -205,7 +200,7 @@ def most_usage(request: Request) -> Usage:
 
     No text has more tokens than UTF-8 bytes, so the bytes bound the prompt. A request of n images is billed as n calls.
     """
-    most = sum(most_input_image_tokens(request.model) for _ in request.inputs)
+    most = most_input_image_tokens(request.model) * len(request.inputs)
     return _usage(request, len(request.prompt.encode()), most)
 
 

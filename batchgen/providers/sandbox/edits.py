@@ -25,8 +25,7 @@ def check(fields: Mapping[str, Any], uploads: Callable[[], Uploads], catalog: Ca
     """The accepted edit. Opens every image: not for the event loop. Raises Refusal."""
     fidelity = fields.get("input_fidelity")
     wanted = checks.check({name: value for name, value in fields.items() if name != "input_fidelity"}, catalog)
-    entry = catalog.find(wanted.model)
-    name = entry.name if entry else wanted.model
+    name = catalog.canonical(wanted.model)
     if fidelity is not None:
         _check_fidelity(name, fidelity)
     came = uploads()
