@@ -11,6 +11,7 @@ from ssl import SSLError
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 
+from batchgen.providers.bounded import TooLong, read_whole
 from batchgen.providers.links import LinkFailed, LinkRefused
 
 _CONNECT_TIMEOUT_S = 30.0
@@ -80,27 +81,22 @@ class Http:
             async with self._session.post(
                 url, data=sending, headers={**headers, "Accept-Encoding": "identity"}, allow_redirects=False
             ) as reply:
-                content = await _unpacked(await _read(reply, most_bytes), reply, most_bytes)
+                content = await _unpacked(await read_whole(reply, most_bytes), reply, most_bytes)
                 return HttpReply(reply.status, {name.lower(): value for name, value in reply.headers.items()}, content)
         except (aiohttp.ClientError, TimeoutError, SSLError, OSError) as error:
             if sending.failure is not None:
                 raise sending.failure from error
-            unreached = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
-            raise NoReply(_words(error), sent=sending.begun, reached=not unreached) from error
+            raise _no_reply(error, sent=sending.begun) from error
 
     async def get(self, url: str, headers: Mapping[str, str], *, most_bytes: int) -> HttpReply:
         """Ask for something that costs nothing. Raises NoReply."""
         assert self._session is not None, "get before open"
         try:
             async with self._session.get(url, headers=headers, allow_redirects=False) as reply:
-                content = await _unpacked(await _read(reply, most_bytes), reply, most_bytes)
+                content = await _unpacked(await read_whole(reply, most_bytes), reply, most_bytes)
                 return HttpReply(reply.status, {}, content)
         except (aiohttp.ClientError, TimeoutError, SSLError, OSError) as error:
-            raise NoReply(_words(error), sent=False, reached=True) from error
-
-
-class _TooLong(aiohttp.ClientError):
-    """The reply goes on beyond what was asked for."""
+            raise _no_reply(error, sent=False) from error
 
 
 def json_body(content: bytes) -> aiohttp.Payload:
@@ -143,17 +139,6 @@ class _Announced(aiohttp.Payload):
         await self._body.close()
 
 
-async def _read(reply: aiohttp.ClientResponse, most_bytes: int) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    async for part in reply.content.iter_any():
-        size += len(part)
-        if size > most_bytes:
-            raise _too_long(most_bytes)
-        parts.append(part)
-    return b"".join(parts)
-
-
 async def _unpacked(body: bytes, reply: aiohttp.ClientResponse, most_bytes: int) -> bytes:
     """What a server packed that was asked not to; as it came where that is not possible."""
     unpack = _UNPACK.get(reply.headers.get("Content-Encoding", "").strip().lower())
@@ -164,7 +149,7 @@ async def _unpacked(body: bytes, reply: aiohttp.ClientResponse, most_bytes: int)
     except (OSError, EOFError, zlib.error):
         return body
     if len(content) > most_bytes:
-        raise _too_long(most_bytes)
+        raise TooLong(most_bytes)
     return content
 
 
@@ -180,8 +165,9 @@ def _inflate(body: bytes, most_bytes: int) -> bytes:
 _UNPACK = {"gzip": _gunzip, "x-gzip": _gunzip, "deflate": _inflate}
 
 
-def _too_long(most_bytes: int) -> _TooLong:
-    return _TooLong(f"the reply is longer than {most_bytes:,} bytes")
+def _no_reply(error: BaseException, *, sent: bool) -> NoReply:
+    unreached = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+    return NoReply(_words(error), sent=sent, reached=not unreached)
 
 
 def _words(error: BaseException) -> str:

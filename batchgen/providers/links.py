@@ -12,6 +12,8 @@ from urllib.parse import urljoin, urlsplit
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from batchgen.providers.bounded import TooLong, read_whole
+
 _TIMEOUT_S = 120.0
 _MOST_REDIRECTS = 3
 # The image is bought; that a network fails for a moment shall not cost it.
@@ -39,6 +41,8 @@ class Links:
         for left in reversed(range(_TRIES)):
             try:
                 return await self._follow(link, most_bytes)
+            except TooLong as error:
+                raise LinkFailed(f"{_host(link)}: {error}") from error
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 if (refused := _refusal(error)) is not None:
                     raise refused from None
@@ -60,7 +64,7 @@ class Links:
                     continue
                 if reply.status != 200:
                     raise LinkFailed(f"{_host(link)} answers {reply.status}")
-                return await _whole(reply, most_bytes)
+                return await read_whole(reply, most_bytes)
         raise LinkFailed(f"{_host(link)} leads on and on")
 
     def _opened(self) -> aiohttp.ClientSession:
@@ -118,17 +122,6 @@ def _refuse_private(host: str, addresses: Sequence[str], *, allow: bool) -> None
             continue  # a name, which is looked up before it is connected to
         if not allow and not address.is_global:
             raise LinkRefused(f"{host} is on this machine or in a private network; private_links = true allows that")
-
-
-async def _whole(reply: aiohttp.ClientResponse, most_bytes: int) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    async for part in reply.content.iter_any():
-        size += len(part)
-        if size > most_bytes:
-            raise LinkFailed(f"what {_host(str(reply.url))} sends is longer than {most_bytes:,} bytes")
-        parts.append(part)
-    return b"".join(parts)
 
 
 def _host(link: str) -> str:
