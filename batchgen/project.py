@@ -108,10 +108,16 @@ class Project:
             return chosen(said.profile, known, "--profile")
         return None if job is None or job.profile is None else chosen(job.profile, known, f"{job.path}: profile")
 
+    @property
+    def lacks_key(self) -> bool:
+        """Whether the provider needs a key and there is none."""
+        name = self.settings.provider.api_key_env
+        return bool(name) and not self.settings.secrets.reveal(name)
+
     def require_key(self) -> None:
         """Raises WrongUsage, with the way to get going, where a key is needed and there is none."""
-        name = self.settings.provider.api_key_env
-        if name and not self.settings.secrets.reveal(name):
+        if self.lacks_key:
+            name = self.settings.provider.api_key_env
             raise WrongUsage(
                 f"there is no API key: set {name} in the environment or in a file .env here; "
                 "to try everything without a key and for nothing, add --provider sandbox"

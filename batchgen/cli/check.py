@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,7 +9,7 @@ import click
 from batchgen.cli import options
 from batchgen.cli.app import App, pass_app
 from batchgen.cli.console import counted, data, data_json, one_line
-from batchgen.cli.submit import said_of
+from batchgen.cli.submit import orders
 
 if TYPE_CHECKING:
     from batchgen.ingest.check import Checked
@@ -37,10 +36,7 @@ def check_command(app: App, /, *, provider: str | None, as_json: bool, **given: 
     settings = {"provider.name": provider}
     project = app.project(settings, files.laid_over(settings))
     sources = options.manifest_sources(files, given["name"], simulated=project.on_sandbox)
-    said = said_of(project, given)
-    found = check(
-        [(source, project.terms(said, files.jobs.get(path))) for source, path in zip(sources, files.paths, strict=True)]
-    )
+    found = check(orders(project, files, sources, given))
     remarks = _models(project, sorted({model for one in found for model in one.models}))
     if as_json:
         data_json({"manifests": [_as_data(one) for one in found], "remarks": remarks})
@@ -51,18 +47,14 @@ def check_command(app: App, /, *, provider: str | None, as_json: bool, **given: 
 
 def _models(project: "Project", wanted: list[str]) -> list[str]:
     """What the provider says of the models that are asked for, where there is a key to ask it with."""
-    variable = project.settings.provider.api_key_env
-    if project.on_sandbox or not wanted or (variable and not project.settings.secrets.reveal(variable)):
+    if project.on_sandbox or not wanted or project.lacks_key:
         return []
     found = asyncio.run(project.models())
     if isinstance(found, str):
         return [f"the provider's models are not known: {found}"]
     missing = [f"the provider's list of models does not have {model}" for model in wanted if model not in found]
-    return [*missing, *(_ending(model, day) for model in wanted if (day := found.get(model)) is not None)]
-
-
-def _ending(model: str, day: date) -> str:
-    return f"the provider shuts {model} down on {day}"
+    ending = [f"the provider shuts {model} down on {found[model]}" for model in wanted if found.get(model)]
+    return [*missing, *ending]
 
 
 def _lines(one: "Checked") -> list[str]:

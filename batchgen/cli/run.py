@@ -153,7 +153,7 @@ def _work(console: Console, project: "Project", scope: _Scope, given: dict[str, 
         console.tell("nothing to do")
     total = min(waiting, limit) if limit else waiting
     # What the program is made of stays for good, and its work leaves little that only the collector finds: not to look
-    # through all of it again and again saves a tenth of the time.
+    # through all of it again and again saves some of the time.
     gc.freeze()
     gc.set_threshold(_GARBAGE)
 

@@ -19,14 +19,16 @@ def show_command(app: App, name: str, custom_id: str, *, as_json: bool) -> None:
 
     with app.project() as project, project.database.read() as tx:
         job, attempts, files = reports.job(tx, batches.named(tx, [name])[0], custom_id)
+    request, inputs = dict(job.request), job.request.get("inputs", [])
+    request.pop("inputs", None)
     found = {
         "custom_id": job.custom_id,
         "state": job.state,
         "operation": job.operation,
         "model": job.model,
         "priority": job.priority,
-        "request": {key: value for key, value in job.request.items() if key != "inputs"},
-        "inputs": job.request.get("inputs", []),
+        "request": request,
+        "inputs": inputs,
         "rewritten": job.rewritten,
         "metadata": job.metadata,
         "attempts": [_attempt(attempt) for attempt in attempts],
@@ -36,10 +38,9 @@ def show_command(app: App, name: str, custom_id: str, *, as_json: bool) -> None:
         data_json(found)
         return
     data(f"{job.custom_id}: {job.state}")
-    request = {key: value for key, value in job.request.items() if key != "inputs"}
     for key, value in {"operation": job.operation, "model": job.model, **request, **job.metadata}.items():
         data(f"  {key}: {one_line(str(value), 500)}")
-    for one in job.request.get("inputs", ()):
+    for one in inputs:
         data(f"  {one['role']}: {_input(one)}")
     for note in job.rewritten:
         data(f"  rewritten: {one_line(note, 500)}")

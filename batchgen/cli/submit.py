@@ -9,9 +9,10 @@ from batchgen.cli.app import App, pass_app
 from batchgen.cli.console import Console, counted, data_json
 
 if TYPE_CHECKING:
+    from batchgen.ingest.reading import Terms
     from batchgen.ingest.source import Manifest
     from batchgen.ingest.submit import Submitted
-    from batchgen.project import Project, Said
+    from batchgen.project import Project
 
 
 @click.command("submit")
@@ -41,18 +42,19 @@ def store(project: "Project", files: options.Files, sources: "list[Manifest]", g
     from batchgen.ingest.submit import submit
     from batchgen.project import utc_now
 
-    said = said_of(project, given)
-    terms = [project.terms(said, files.jobs.get(path)) for path in files.paths]
-    return submit(project.database, list(zip(sources, terms, strict=True)), utc_now())
+    return submit(project.database, orders(project, files, sources, given), utc_now())
 
 
-def said_of(project: "Project", given: dict[str, Any]) -> "Said":
-    """What the options of a command say about its rows. Raises WrongUsage."""
+def orders(
+    project: "Project", files: options.Files, sources: "list[Manifest]", given: dict[str, Any]
+) -> "list[tuple[Manifest, Terms]]":
+    """Each manifest with how its rows become requests. Raises WrongUsage."""
     from batchgen.project import Said
 
     translate = project.settings.compat.translate
     columns = options.column_mapping(given["columns"], translate=translate)
-    return Said(options.given_fields(given, translate=translate), columns, given["profile"], given["update"])
+    said = Said(options.given_fields(given, translate=translate), columns, given["profile"], given["update"])
+    return [(source, project.terms(said, files.jobs.get(path))) for source, path in zip(sources, files.paths, strict=True)]
 
 
 def tell(console: Console, one: "Submitted") -> None:

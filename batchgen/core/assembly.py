@@ -18,7 +18,7 @@ from batchgen.core.translation import translated
 BUILT_IN: dict[str, Value] = {"model": DEFAULT_MODEL, "size": "1024x1024", "quality": "medium"}
 
 _MOST_PRIORITY = 1_000_000
-VARIATION = "variation"
+_VARIATION = "variation"
 
 # PostgreSQL stores no NUL, and half of a surrogate pair is not a character: neither can be kept to the letter.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -95,7 +95,7 @@ def _without_images_of_others(defaults: Mapping[str, Value], cells: Mapping[str,
 
 
 def _operation_findings(operation: Value, *, is_edit: bool) -> list[Finding]:
-    if operation == VARIATION:
+    if operation == _VARIATION:
         words = "the API has no variations any more: write edit, with a prompt like 'a variation of this image'"
         return [Finding(OPERATION, f"{operation}: {words}")]
     if operation not in (GENERATE, EDIT):

@@ -99,7 +99,7 @@ def _texts(cell: str) -> list[str] | None:
         is_list = isinstance(listed, list) and all(isinstance(text, str) and text.strip() for text in listed)
         return [text.strip() for text in listed] if is_list else None
     # A data URL has the sign that tells several images apart in itself.
-    parts = [cell] if cell.lstrip().casefold().startswith(_DATA) else cell.split(_APART)
+    parts = [cell] if cell.lstrip().startswith(_DATA) else cell.split(_APART)
     return [part.strip() for part in parts if part.strip()]
 
 

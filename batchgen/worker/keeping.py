@@ -43,9 +43,6 @@ class Kept:
     likely_micros: int | None = None
 
 
-_NOTHING = Kept(Ending(Outcome.UNKNOWN))
-
-
 @dataclass(slots=True)
 class _Draft:
     """An answer on its way: what is known of it so far, and the images that are to be written."""
@@ -67,7 +64,7 @@ def keep(arrivals: Sequence[Arrival], desk: Desk, now: datetime) -> list[Kept | 
     What went wrong with one of them stands in its place: OSError where what is durable cannot be placed.
     """
     drafts = [_drafted(arrival, desk, now) for arrival in arrivals]
-    written = _write([draft for draft in drafts if draft.images], desk)
+    written = _write([draft for draft in drafts if isinstance(draft, _Draft) and draft.images], desk)
     ours: list[_Draft] = []
     others: list[_Draft] = []
     for draft in written:
@@ -76,15 +73,15 @@ def keep(arrivals: Sequence[Arrival], desk: Desk, now: datetime) -> list[Kept | 
         _place(ours, desk)
     if others:
         _hold(others, desk)
-    return [draft.failure or draft.kept for draft in drafts]
+    return [draft.failure or draft.kept if isinstance(draft, _Draft) else draft for draft in drafts]
 
 
-def _drafted(arrival: Arrival, desk: Desk, now: datetime) -> _Draft:
+def _drafted(arrival: Arrival, desk: Desk, now: datetime) -> _Draft | Exception:
     try:
         return _Draft(arrival, *_read(arrival, desk, now))
     except Exception as error:
         # A mistake with one answer must not touch those that happen to be beside it.
-        return _Draft(arrival, _NOTHING, (), error)
+        return error
 
 
 def _write(drafts: Sequence[_Draft], desk: Desk) -> list[_Draft]:

@@ -56,10 +56,10 @@ def test_cron_finds_everything_from_another_folder(program: Program, tmp_path: P
     program.write("shop/config.toml", '[profiles.acme]\nprefix = "Photo:"\n')
     program.write("shop/lists/products.csv", ROWS)
     program.write(
-        "work/night.toml", 'manifest = "../shop/lists/products.csv"\nprompt = "{name}"\nprofile = "acme"\nname = "night-%Y"\n'
+        "lists/night.toml", 'manifest = "../shop/lists/products.csv"\nprompt = "{name}"\nprofile = "acme"\nname = "night-%Y"\n'
     )
     cron = Program(elsewhere, clean_environment())
-    command = ["-q", "--config", "../shop/config.toml", "run", "../work/night.toml", "--provider", "sandbox"]
+    command = ["-q", "--config", "../shop/config.toml", "run", "../lists/night.toml", "--provider", "sandbox"]
     for _ in range(2):
         assert cron.run(*command).stderr == ""
     batch = f"sandbox-night-{datetime.now().astimezone():%Y}"
