@@ -148,7 +148,7 @@ def test_commands_that_fail_do_not_say_the_key(stage: Callable[..., Stage], tmp_
     listener.run("export", "signs", "--format", "csv", "--to", "no/such/folder.csv", codes=(2,))
     with closing(sqlite3.connect(tmp_path / "batchgen.db")) as ledger, ledger:
         ledger.execute("UPDATE jobs SET request = '[]'")
-    assert "Traceback" in listener.run("run", "signs.csv", codes=(3,))
+    assert "Traceback" in listener.run("run", "--batch", "signs", codes=(3,))
     write("junk.db", "this is no database\n" * 500)
     for arguments in (("run", "signs.csv"), ("db", "check")):
         listener.run("--database", "sqlite:///junk.db", *arguments, codes=(2,))
