@@ -1,8 +1,8 @@
 """How fast attempts may start: places in the account's limits, and a limit that nobody told is found out from the answers.
 
 Every start takes a place of each kind (images, requests, tokens), as long as its share of a minute of that limit, and the next
-one comes when all its places are free. So starts are spread evenly and a request of n images takes n places. All processes on
-one database share one `Pace`.
+one comes when all its places are free. So starts are spread evenly, a request of n images takes n places, and what was left
+free in the last second is made up for. All processes on one database share one `Pace`.
 
 A limit that is not known is found out. The rate starts gently and doubles with each answer, not with the clock, until nothing
 slows the run or a refusal about speed comes. A refusal that names the limit is believed; else the rate falls below what was
@@ -30,7 +30,11 @@ _LEAST_WATCHED_S = 1.0
 _LEAST_LET_THROUGH = 5
 _LONG_WATCHED_S = 10.0
 _LEAST_RATE = 1.0
-# A start that comes late by less keeps its place, so that the time of a wake-up is not lost to the pace.
+# Places of so many seconds that nobody took are made up for: the time of a wake-up is not lost to the pace, nor what stood
+# free before the first start. A limit a minute has more in store than a second's worth; less than that keeps clear of its end.
+_KEPT_S = 0.9
+# While a limit is found out, places made up for would be refused and taken for a rate that is too high: only a start that
+# comes late by less keeps its place.
 _LATE_S = 0.25
 # A place further away was taken by a clock that has been set back since: ten images at one a minute are not as far.
 _FAR_S = 1200.0
@@ -159,10 +163,11 @@ def gap_s(pace: Pace, limits: Limits, weight: Weight) -> float:
 def started(pace: Pace, limits: Limits, weight: Weight, now: float) -> Pace:
     """Take the places of a start."""
     images, requests, tokens = _shares(pace, limits, weight)
+    is_known = images_rate(pace, limits) in (limits.images_per_minute, pace.told_images)
     day = int(now // _DAY_S)
     return replace(
         pace,
-        images_at=_next(pace.images_at, images, now),
+        images_at=_next(pace.images_at, images, now, is_known=is_known),
         requests_at=_next(pace.requests_at, requests, now),
         tokens_at=_next(pace.tokens_at, tokens, now),
         day=day,
@@ -236,6 +241,8 @@ def _shares(pace: Pace, limits: Limits, weight: Weight) -> tuple[float, float, f
     )
 
 
-def _next(at: float, share: float, now: float) -> float:
-    is_on_time = now - min(_LATE_S, share) <= at < now + _FAR_S
-    return (at if is_on_time else now) + share
+def _next(at: float, share: float, now: float, *, is_known: bool = True) -> float:
+    if at >= now + _FAR_S:
+        return now + share
+    kept_s = _KEPT_S if is_known or at >= now - min(_LATE_S, share) else 0.0
+    return max(at, now - kept_s) + share

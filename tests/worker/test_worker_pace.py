@@ -108,20 +108,22 @@ def gaps(moments):
 @pytest.mark.parametrize("per_minute", [5, 60, 250, 1500])
 @pytest.mark.parametrize("processes", [1, 2, 5])
 def test_starts_are_even_and_use_the_limit_to_the_full(database, per_minute, processes):
-    """One process or five on one database: together they start as often as the account allows, and not more often."""
-    moments = starts(database, Limits(per_minute), [Weight(1, 0)] * 60, processes=processes)
+    """One process or five on one database: as often as the account allows, what was free before the first start made up for."""
+    moments = starts(database, Limits(per_minute), [Weight(1, 0)] * 150, processes=processes)
     gap = 60 / per_minute
     assert moments == sorted(moments)
-    assert 59 * gap * 0.99 <= moments[-1] <= 59 * gap * 1.02
+    assert 149 * gap - 0.91 <= moments[-1] <= 149 * gap * 1.01 - 0.8
     for first, moment in enumerate(moments):
         within = sum(1 for later in moments[first:] if later < moment + 10 * gap)
-        assert within <= 11 + 0.25 / gap
+        assert within <= 11 + 0.9 / gap
+    # More than a second's worth was never free, and one process makes up for it little by little.
+    assert processes > 1 or min(gaps(moments)) >= 0.8 * gap
 
 
 def test_a_heavy_request_delays_the_next_one_only(database):
     """One image, then three, then one: the third start waits for three places, the others for one."""
-    weights = [Weight(1, 0), Weight(3, 0), Weight(1, 0), Weight(1, 0)]
-    assert gaps(starts(database, Limits(60), weights)) == pytest.approx([1, 3, 1], rel=0.01)
+    weights = [Weight(1, 0), Weight(1, 0), Weight(3, 0), Weight(1, 0), Weight(1, 0), Weight(1, 0), Weight(1, 0), Weight(1, 0)]
+    assert gaps(starts(database, Limits(60), weights))[-5:] == pytest.approx([2.5, 1, 1, 1, 1], abs=0.2)
 
 
 def test_a_pause_holds(database):
@@ -168,14 +170,16 @@ def test_a_pause_may_grow_while_it_is_waited_for(database):
     assert in_virtual_time(main) == pytest.approx(25, abs=0.1)
 
 
-def test_no_burst_when_there_was_nothing_to_start(database):
-    """Places that nobody took are gone: after a pause without work the starts are as far apart as ever."""
+def test_no_more_than_a_second_is_made_up_for(database):
+    """Places that nobody took are gone: after a pause without work eight starts take no less than six seconds, as at first."""
 
     async def idle(number, pacer):
-        if number == 3:
+        if number == 8:
             await asyncio.sleep(100)
 
-    assert min(gaps(starts(database, Limits(60), [Weight(1, 0)] * 8, before=idle))) >= 0.999
+    moments = starts(database, Limits(60), [Weight(1, 0)] * 16, before=idle)
+    assert moments[7] - moments[0] >= 6
+    assert moments[15] - moments[8] >= 6
 
 
 def test_the_time_of_a_claim_is_not_lost(database):
@@ -200,7 +204,7 @@ def test_a_turn_can_be_given_up(database):
         await start(database, pacer, Weight(1, 0))
         return clock() - began
 
-    assert in_virtual_time(main) == pytest.approx(1, rel=0.02)
+    assert in_virtual_time(main) <= 1
 
 
 def test_what_one_process_learns_the_next_run_knows(database):
