@@ -858,10 +858,15 @@ def test_a_job_that_does_not_fit_into_the_rest_of_the_day_waits_for_the_next(ben
 
 
 def test_refusals_that_were_out_together_lengthen_the_wait_once(bench):
-    """Eight at once say no more than one: the run is not put to sleep for 2^8 times the first wait."""
+    """Eight at once say no more than one: the run waits for the first wait, and not for 2^7 times as long."""
+
+    async def together(server, request, seen):
+        await server.arrived(8)
+        return await error(429).answer(server, request, seen)
+
     batch = bench.submit(rows(8))
-    policy = replace(POLICY, backoff_base_s=0.05, backoff_cap_s=60.0)
-    result, server = bench.work(batch, *[error(429)] * 8, concurrency=8, policy=policy)
+    policy = replace(POLICY, backoff_base_s=0.4, backoff_cap_s=600.0)
+    result, server = bench.work(batch, *[replace(error(429), answer=together)] * 8, concurrency=8, policy=policy)
     assert result.succeeded == 8
     assert len(server.seen) == 16
 
