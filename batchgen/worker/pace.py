@@ -36,6 +36,7 @@ class Pacer:
         self._limits = limits
         self._clock = clock
         self._news: list[_Change] = []
+        self._untold_images = 0
         self._throttler = Throttler(rate_limit=1, period=0.0)
         self._has_turn = False
 
@@ -118,7 +119,7 @@ class Pacer:
         del self._news[:news]
         for change in self._news:
             pace = change(pace)
-        self.pace = pace
+        self.pace = rules.answered(pace, self._limits, self._untold_images) if self._untold_images else pace
 
     def claimed(self, weights: list[Weight]) -> None:
         """A turn was used."""
@@ -134,12 +135,17 @@ class Pacer:
         if self.is_limited or told != NOTHING_TOLD:
             self._hear(lambda pace: rules.answered(pace, self._limits, images, told))
         else:
-            # Nothing slows: the others need not know how much was let through.
+            # Nothing slows: the others need not know how much was let through, until a refusal comes.
             self.pace = rules.answered(self.pace, self._limits, images)
+            self._untold_images += images
 
     def refused(self, age_s: float, told: Told) -> None:
         """A refusal about speed of a request that started so long ago."""
-        now = self._now()
+        now, let_through = self._now(), self._untold_images
+        self._untold_images = 0
+        if let_through:
+            # Known here already, and without it the others would take the limit for a fraction of what it is.
+            self._news.append(lambda pace: rules.answered(pace, self._limits, let_through))
         self._hear(lambda pace: rules.refused(pace, self._limits, started_at=now - age_s, now=now, told=told))
 
     def give_back(self, images: int) -> None:

@@ -238,6 +238,24 @@ def test_without_limits_the_others_are_not_told_of_every_answer(database):
     assert in_virtual_time(main) == 0
 
 
+def test_a_refusal_tells_the_others_how_much_was_let_through(database):
+    """A limit is found out from all that came through, also from what nobody else was told of while nothing slowed."""
+
+    async def main(clock):
+        pacer = pacer_of(database, Limits(), clock)
+        await asyncio.sleep(20)
+        for number in range(200):
+            pacer.answered(1, NOTHING_TOLD)
+            if number % 50 == 49:
+                await start(database, pacer, Weight(1, 0))
+        assert pacer.pace.let_through == 200
+        pacer.refused(0.1, NOTHING_TOLD)
+        await start(database, pacer, Weight(1, 0))
+        return pacer_of(database, Limits(), clock).pace
+
+    assert in_virtual_time(main).too_fast == pytest.approx(200 * 60 / 20, rel=0.02)
+
+
 def test_while_a_limit_is_found_out_few_are_out_together(database):
     """All that is out may be refused at once; with the answers more may go."""
 
