@@ -4,12 +4,12 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import copied
 import psycopg
 import pytest
 from scripted_server import echo, hang, image_body, images, reply, unused_port
@@ -19,7 +19,7 @@ from .conftest import KEY, Program, Server, Stage, clean_environment, prompts
 
 # A part of the key is a leak as well, wherever something was cut off.
 _PARTS = [KEY[start : start + 12].encode() for start in range(len(KEY) - 12)]
-_DEBUG = {"PYTHONDEVMODE": "1", "PYTHONASYNCIODEBUG": "1"}
+_DEBUG = {"PYTHONASYNCIODEBUG": "1"}
 
 # What a server can do with a key: words, codes, headers, pages, broken answers, spelled in other letters, addresses.
 _SPELLED = "".join(f"\\u{ord(letter):04x}" for letter in KEY[:20]) + KEY[20:]
@@ -50,15 +50,7 @@ class _Listener:
 
     def run(self, *arguments: str, codes: tuple[int, ...] = (0,), **environment: str) -> str:
         """Any command, as verbose as it can be."""
-        command = [sys.executable, "-m", "batchgen", "-v", *arguments]
-        done = subprocess.run(
-            command,
-            cwd=self.program.folder,
-            env={**self.program.environment, **_DEBUG, **environment},
-            capture_output=True,
-            timeout=100,
-            check=False,
-        )
+        done = copied.run(["-v", *arguments], self.program.folder, {**self.program.environment, **_DEBUG, **environment})
         self.said[f"{len(self.said)} {' '.join(arguments)}"] = said = done.stdout + done.stderr
         assert done.returncode in codes, f"{arguments}: {done.returncode}\n{said.decode()}"
         return said.decode()

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import copied
 from scripted_server import error, reply
 
 from .conftest import Program, Stage
@@ -23,10 +24,9 @@ def _rows() -> str:
 
 def _said(program: Program, *arguments: str) -> str:
     """Everything that a command prints, whatever it ends with, checked for what would steer a terminal."""
-    # Bytes, since reading as text would hide a carriage return.
-    process = program.start(*arguments, text=False)
-    said = b"".join(process.communicate(timeout=60)).decode()
-    assert process.returncode in (0, 1, 2, 3)
+    ended = copied.run(arguments, program.folder, program.environment)
+    said = (ended.stdout + ended.stderr).decode()
+    assert ended.returncode in (0, 1, 2, 3)
     assert _STEERING.findall(said) == [], arguments
     return said
 

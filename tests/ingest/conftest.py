@@ -2,14 +2,13 @@
 
 import io
 import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import copied
 import pytest
 from sqlalchemy import text
 
@@ -21,7 +20,6 @@ from batchgen.store import batches, listing, migrate
 from batchgen.store.engine import Database
 from batchgen.store.listing import Line
 
-_REPOSITORY = Path(__file__).resolve().parents[2]
 _NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 
@@ -93,9 +91,7 @@ def batchgen(tmp_path):
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("BATCHGEN_", "OPENAI_"))}
 
     def run(*arguments: str, code: int = 0, stdin: bytes = b"") -> tuple[str, str]:
-        command = [sys.executable, "-m", "batchgen", *arguments]
-        environment = {**kept, "PYTHONPATH": str(_REPOSITORY), "PYTHONIOENCODING": "utf-8"}
-        ended = subprocess.run(command, cwd=tmp_path, env=environment, input=stdin, capture_output=True, check=False)
+        ended = copied.run(arguments, tmp_path, kept, stdin=stdin)
         out, err = ended.stdout.decode(), ended.stderr.decode()
         assert ended.returncode == code, err
         assert "Traceback" not in err

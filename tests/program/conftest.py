@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import copied
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -37,9 +38,13 @@ class Program:
 
     def run(self, *arguments: str, code: int = 0, **options: Any) -> "subprocess.CompletedProcess[str]":
         """Run to the end, and see that it ends with this code and without a traceback."""
-        command = [sys.executable, "-m", "batchgen", *arguments]
-        options = {"cwd": self.folder, "env": self.environment, "capture_output": True, "text": True, "timeout": 200, **options}
-        done = subprocess.run(command, **options)
+        if options:
+            command = [sys.executable, "-m", "batchgen", *arguments]
+            options = {"cwd": self.folder, "env": self.environment, "capture_output": True, "timeout": 200, **options}
+            ended = subprocess.run(command, **options)
+        else:
+            ended = copied.run(arguments, self.folder, self.environment)
+        done = subprocess.CompletedProcess(ended.args, ended.returncode, ended.stdout.decode(), ended.stderr.decode())
         assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
         assert "Traceback" not in done.stderr
         return done

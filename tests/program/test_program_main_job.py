@@ -27,7 +27,9 @@ def _raw_prompts() -> list[str]:
 @pytest.mark.skipif(not PARTI.exists(), reason="the real prompts are not beside this checkout")
 def test_every_real_prompt_becomes_an_image_and_all_reports_agree(program: Program) -> None:
     """1,632 real prompts to the letter: as many images, one truth in every report, and a second run sends nothing."""
-    first = program.json("run", str(PARTI), "--provider", "sandbox")
+    # The smallest valid size: drawing is most of the time.
+    small = ("--size", "1024x640")
+    first = program.json("run", str(PARTI), "--provider", "sandbox", *small)
     assert first["this_run"]["succeeded"] == 1632
     status = program.json("status", "sandbox-parti_prompts")
     assert status["jobs"] == {"pending": 0, "running": 0, "succeeded": 1632, "failed": 0, "cancelled": 0}
@@ -45,7 +47,7 @@ def test_every_real_prompt_becomes_an_image_and_all_reports_agree(program: Progr
 
     on_disk = {path.relative_to(program.folder / "images").as_posix() for path in (program.folder / "images").rglob("*.*")}
     assert on_disk == {row["files"] for row in rows}
-    again = program.json("run", str(PARTI), "--provider", "sandbox")
+    again = program.json("run", str(PARTI), "--provider", "sandbox", *small)
     assert again["this_run"]["succeeded"] == 0
     assert program.json("status", "sandbox-parti_prompts") == status
 

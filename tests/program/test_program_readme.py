@@ -2,10 +2,10 @@
 
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
+
+import copied
 
 from batchgen.core.fields import REQUEST_FIELDS
 from batchgen.settings.model import tables
@@ -27,9 +27,8 @@ def test_the_commands_of_the_readme_work(tmp_path: Path, serve: Callable[..., Se
     commands = _commands()
     assert len(commands) >= 8
     for command in commands:
-        words = [sys.executable, "-m", *command.split()]
-        done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{command}\n{done.stderr}"
+        done = copied.run(command.split()[1:], tmp_path, environment)
+        assert done.returncode == 0, f"{command}\n{done.stderr.decode()}"
     assert (tmp_path / "quickstart-results.csv").is_file()
     assert len(list((tmp_path / "images" / "quickstart").iterdir())) == 8
 
