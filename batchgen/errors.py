@@ -4,6 +4,7 @@
     ├── WrongUsage          exit 2: nothing was stored, the text names the place and the remedy
     │   ├── SettingsError       a key, a value, a file of settings
     │   ├── ManifestError       problems of manifests, all of them at once
+    │   │   └── NotAgreed           what costs more than the change itself: a person may agree
     │   ├── UnknownBatch        no batch (or no job in it) of that name
     │   └── DatabaseError       cannot be opened, or is newer than the program
     └── Halted              exit 3: the run ended before its jobs did, and a person is needed
@@ -28,6 +29,10 @@ class SettingsError(WrongUsage):
 
 class ManifestError(WrongUsage):
     """One or more manifests cannot be stored; the text lists the problems."""
+
+
+class NotAgreed(ManifestError):
+    """What was made from changed rows would be made again as well; the text names it and the option."""
 
 
 class UnknownBatch(WrongUsage):

@@ -51,6 +51,7 @@ class Said:
     columns: Mapping[str, str]
     profile: str | None
     update: bool
+    children: bool = False
 
 
 class Project:
@@ -96,6 +97,7 @@ class Project:
             official=not self.on_sandbox and host == _OFFICIAL_HOST,
             day=utc_now().date(),
             update=said.update,
+            children=said.children,
             catalog=self.settings.catalog,
             translate=self.settings.compat.translate,
         )

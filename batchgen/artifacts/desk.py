@@ -64,6 +64,10 @@ class Desk:
         """The error of a disk without room."""
         return disk_full(self._root)
 
+    def locate(self, path: str) -> Path:
+        """Where that lies whose path below the storage root is this."""
+        return self._root / path
+
     def previous_path(self, path: str, attempt: int) -> str:
         """Where an image can go to make room for the one that an attempt brings."""
         return files.previous_path(self._root, path, attempt)

@@ -26,6 +26,7 @@ def cancel_command(app: App, name: str, custom_ids: Sequence[str], *, as_json: b
     with app.project() as project, project.database.write() as tx:
         done = control.cancel(tx, batches.named(tx, [name])[0], custom_ids, utc_now())
     if as_json:
-        data_json({"name": name, "cancelled": done.now, "running": done.after_their_attempt})
+        data_json({"name": name, "cancelled": done.now, "running": done.after_their_attempt, "failed": done.failed})
     running = f"; {done.after_their_attempt:,} running, let finish" if done.after_their_attempt else ""
-    app.console.tell(f"{name}: {counted(done.now, 'job')} cancelled{running}")
+    failed = f"; {done.failed:,} failed that need their results" if done.failed else ""
+    app.console.tell(f"{name}: {counted(done.now, 'job')} cancelled{running}{failed}")

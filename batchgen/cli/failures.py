@@ -22,7 +22,7 @@ def failures_command(app: App, name: str, *, as_json: bool) -> None:
     if as_json:
         listed = [
             {
-                "outcome": failure.outcome.value,
+                "outcome": failure.outcome,
                 "error_code": failure.error_code,
                 "error": failure.message,
                 "jobs": failure.jobs,
@@ -37,6 +37,6 @@ def failures_command(app: App, name: str, *, as_json: bool) -> None:
         app.console.tell(f"no job of {name} has failed; batchgen status {name} says whether any are waiting")
     for failure in found:
         more = ", ..." if failure.jobs > len(failure.examples) else ""
-        data(f"{failure.jobs:,} {failure.outcome} ({failure.error_code}): {one_line(failure.message or '')}")
+        data(f"{failure.jobs:,} {failure.outcome or 'not tried'} ({failure.error_code}): {one_line(failure.message or '')}")
         data(f"    {', '.join(failure.examples)}{more}")
         data(f"    {remedy(failure.outcome, failure.error_code)}")

@@ -43,9 +43,9 @@ class _Counts:
 
     def add(self, closed: "Closed") -> None:
         """Count an end."""
-        self.done += closed.state in FINAL
+        self.done += (closed.state in FINAL) + closed.failed_with_it
         self.succeeded += closed.state is State.SUCCEEDED
-        self.failed += closed.state is State.FAILED
+        self.failed += (closed.state is State.FAILED) + closed.failed_with_it
         self.cost_micros += closed.cost.micros or 0
 
     def text(self) -> str:
@@ -141,4 +141,5 @@ def _told(settled: "Settled") -> str:
     if ending.outcome is Outcome.SUCCEEDED:
         remark = f" ({ending.remark})" if ending.remark else ""
         return f"{head}, {settled.images} image{'s' if settled.images != 1 else ''}{remark}, {cost}"
-    return f"{head} ({ending.error_code}): {one_line(ending.error_message or '')}, {cost}; job {settled.state}"
+    others = f", and {settled.failed_with_it:,} that need its result" if settled.failed_with_it else ""
+    return f"{head} ({ending.error_code}): {one_line(ending.error_message or '')}, {cost}; job {settled.state}{others}"

@@ -214,9 +214,11 @@ def _tell_failures(console: Console, project: "Project", scope: _Scope, result: 
     earlier = count - result.failed
     console.need(f"{result.failed:,} failed in this run" + (f", {earlier:,} earlier" if earlier > 0 else ""))
     for name, one in failed.items():
-        again = [f"batchgen resume {name} tries again"] if one.jobs > one.rejected + one.unknown else []
+        own = one.jobs - one.by_others
+        again = [f"batchgen resume {name} tries again"] if own > one.rejected + one.unknown else []
         again += [f"{one.rejected:,} refused by the API: resume asks again only with --rejected"] if one.rejected else []
         again += [f"{one.unknown:,} may have been billed: resume asks again only with --unknown"] if one.unknown else []
+        again += [f"{one.by_others:,} need the results of others and go along with those"] if one.by_others else []
         if one.jobs:
             console.need(f"{name}: {'; '.join([f'batchgen failures {name} says why', *again])}")
     return True

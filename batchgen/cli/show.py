@@ -6,6 +6,7 @@ import click
 
 from batchgen.cli.app import App, pass_app
 from batchgen.cli.console import data, data_json, one_line
+from batchgen.core.job import State
 
 
 @click.command("show")
@@ -15,15 +16,19 @@ from batchgen.cli.console import data, data_json, one_line
 @pass_app
 def show_command(app: App, name: str, custom_id: str, *, as_json: bool) -> None:
     """One job: its request, its attempts, its files."""
-    from batchgen.store import batches, reports
+    from batchgen.store import batches, chains, reports
 
     with app.project() as project, project.database.read() as tx:
         job, attempts, files = reports.job(tx, batches.named(tx, [name])[0], custom_id)
+        waits_for = chains.waited_for(tx, job.id) if job.waits_for else []
+        failed_by = chains.causes(tx, [job.failed_by]).get(job.failed_by) if job.failed_by else None
     request, inputs = dict(job.request), job.request.get("inputs", [])
     request.pop("inputs", None)
     found = {
         "custom_id": job.custom_id,
         "state": job.state,
+        "waits_for": waits_for,
+        "failed_by": failed_by,
         "operation": job.operation,
         "model": job.model,
         "priority": job.priority,
@@ -37,7 +42,8 @@ def show_command(app: App, name: str, custom_id: str, *, as_json: bool) -> None:
     if as_json:
         data_json(found)
         return
-    data(f"{job.custom_id}: {job.state}")
+    waits = f", waits for {', '.join(waits_for)}" if waits_for and job.state == State.PENDING else ""
+    data(f"{job.custom_id}: {job.state}{waits}{f' ({failed_by})' if failed_by else ''}")
     for key, value in {"operation": job.operation, "model": job.model, **request, **job.metadata}.items():
         data(f"  {key}: {one_line(str(value), 500)}")
     for one in inputs:

@@ -1,5 +1,6 @@
 """`batchgen submit`."""
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -7,6 +8,7 @@ import click
 from batchgen.cli import options
 from batchgen.cli.app import App, pass_app
 from batchgen.cli.console import Console, counted, data_json
+from batchgen.errors import NotAgreed
 
 if TYPE_CHECKING:
     from batchgen.ingest.reading import Terms
@@ -42,7 +44,12 @@ def store(project: "Project", files: options.Files, sources: "list[Manifest]", g
     from batchgen.ingest.submit import submit
     from batchgen.project import utc_now
 
-    return submit(project.database, orders(project, files, sources, given), utc_now())
+    try:
+        return submit(project.database, orders(project, files, sources, given), utc_now())
+    except NotAgreed as asked:
+        if not (sys.stdin.isatty() and click.confirm(f"{asked}\nMake that again, too?", err=True)):
+            raise
+    return submit(project.database, orders(project, files, sources, {**given, "yes": True}), utc_now())
 
 
 def orders(
@@ -53,7 +60,9 @@ def orders(
 
     translate = project.settings.compat.translate
     columns = options.column_mapping(given["columns"], translate=translate)
-    said = Said(options.given_fields(given, translate=translate), columns, given["profile"], given["update"])
+    said = Said(
+        options.given_fields(given, translate=translate), columns, given["profile"], given["update"], children=given["yes"]
+    )
     return [(source, project.terms(said, files.jobs.get(path))) for source, path in zip(sources, files.paths, strict=True)]
 
 

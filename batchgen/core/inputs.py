@@ -1,7 +1,8 @@
 """Input images of a request: what a row names, what they were found to be, and what the API takes. Nothing is opened here.
 
 A row names them in the columns `image` (several by `;` or as a JSON array) or `image_1`, `image_2`, ..., `mask` and `markup`,
-as paths, http(s) links or data URLs. Source of the rules: the vendor's SDK 3.52.0 and its OpenAPI text of 2026-08.
+as paths, http(s) links or data URLs; an image also as the result of another row, `@hero`. Source of the rules: the vendor's
+SDK 3.52.0 and its OpenAPI text of 2026-08.
 """
 
 import json
@@ -11,16 +12,15 @@ from pathlib import PurePath
 
 import msgspec
 
+from batchgen.core import chains
 from batchgen.core.catalog import Model
 from batchgen.core.fields import INPUT_COLUMNS
 from batchgen.core.parameters import Finding
-from batchgen.core.request import IMAGE, LINKS, MARKUP, MASK, Value
+from batchgen.core.request import IMAGE, LINKS, MARKUP, MASK, RESULT, Input, Value
 
 _MOST_IMAGES = 16
 _APART = ";"
 _DATA = "data:"
-# The result of another row; no path on a shelf begins so.
-_RESULT = "@"
 
 # What the API takes in a JSON body instead of a file (reference 1.2).
 _MOST_LINK_CHARACTERS = 20_971_520
@@ -49,7 +49,17 @@ class Reference:
     @property
     def is_file(self) -> bool:
         """Whether it is a path."""
-        return not self.text.startswith(LINKS)
+        return not self.text.startswith((*LINKS, RESULT))
+
+    @property
+    def is_link(self) -> bool:
+        """Whether it is sent as it stands."""
+        return self.text.startswith(LINKS)
+
+    @property
+    def is_result(self) -> bool:
+        """Whether it is what another row makes."""
+        return self.text.startswith(RESULT)
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -112,15 +122,19 @@ def joined(texts: Sequence[str]) -> str:
 def anchored(cell: str, folder: PurePath) -> str:
     """The images of a cell with their paths below a folder; what cannot be read stays as it is, to be told with each row."""
     named = [Reference(IMAGE, text) for text in _texts(cell) or ()]
-    is_usable = named and not any(one.text.startswith(_RESULT) for one in named)
-    return joined([str(folder / one.text) if one.is_file else one.text for one in named]) if is_usable else cell
+    return joined([str(folder / one.text) if one.is_file else one.text for one in named]) if named else cell
 
 
 def _unusable(named: Reference) -> Iterator[Finding]:
-    if named.text.startswith(_RESULT):
-        yield Finding(
-            named.column, f"{named.text[:60]}: the result of another row cannot be used yet: make it first and name its file"
-        )
+    if named.is_result:
+        parent = chains.parent(named.text)
+        if named.role != IMAGE:
+            # No model is certain to make one that fits, and it would be found out when all before it has been paid for.
+            yield Finding(
+                named.column, f"{named.text[:60]}: a {named.role} is a file that you draw; only an image can be a result"
+            )
+        elif isinstance(parent, str):
+            yield Finding(named.column, f"{named.text[:60]}: {parent}")
     elif named.is_data and not named.text.startswith(tuple(f"data:{kind};base64," for kind in _MEDIA_TYPES)):
         yield Finding(named.column, "a data URL must begin with data:image/png;base64, (or jpeg, webp)")
     elif len(named.text) > _MOST_LINK_CHARACTERS:
@@ -139,9 +153,8 @@ def unfit(named: Reference, facts: Facts, first: Facts | None) -> str:
         return "has no alpha channel: make transparent what is to be changed, and save it as PNG with alpha"
     if named.role == MARKUP and not facts.is_see_through:
         return "has no transparent pixels: it would hide the image it lies on"
-    if first is not None and (facts.width, facts.height) != (first.width, first.height):
-        return f"is {facts.width}x{facts.height} and the first image {first.width}x{first.height}: make it the same size"
-    return _too_large(facts.bytes, _MOST_MASK_BYTES, "save it smaller")
+    other = first and _another_size((facts.width, facts.height), (first.width, first.height))
+    return other or _too_large(facts.bytes, _MOST_MASK_BYTES, "save it smaller")
 
 
 def as_data_url(media_type: str, base64: str) -> str:
@@ -155,6 +168,31 @@ def beside_links(facts: Facts) -> str:
     if characters <= _MOST_LINK_CHARACTERS:
         return ""
     return f"has {facts.bytes:,} bytes: beside a link 15 million are the most; save it smaller, or name files only"
+
+
+def unfit_results(inputs: Sequence[Input]) -> str:
+    """Why an edit cannot be sent now that its parents are made; empty if it can. Files were checked when submitted."""
+    has_links = any(one.source.startswith(LINKS) for one in inputs)
+    first = next(one for one in inputs if one.role == IMAGE)
+    for one in inputs:
+        if one.is_result and one.path is None:
+            return f"{one.source}: there is no such image any more"
+        if one.is_result:
+            facts = Facts(one.media_type or "", one.width or 0, one.height or 0, one.bytes or 0, one.sha256, False, False)
+            fault = unfit(Reference(one.role, one.source), facts, None) or (beside_links(facts) if has_links else "")
+        elif one.role != IMAGE and first.is_result and one.width is not None:
+            fault = _another_size((one.width, one.height), (first.width, first.height))
+        else:
+            continue
+        if fault:
+            return f"{one.source} {fault}"
+    return ""
+
+
+def _another_size(edges: tuple[int | None, int | None], first: tuple[int | None, int | None]) -> str:
+    if edges == first:
+        return ""
+    return f"is {edges[0]}x{edges[1]} and the first image {first[0]}x{first[1]}: make it the same size"
 
 
 def _too_large(size: int, most: int, remedy: str) -> str:

@@ -20,6 +20,11 @@ _BY_CODE = {
     ),
     "link_failed": "`batchgen show` names the file with the link, while it leads to the image; then `batchgen resume`",
     "input_changed": "put the file back, or submit the manifest with --update to use the one that is there now",
+    "result_changed": (
+        "`batchgen verify NAME --repair` finds the image or has it made again; then `batchgen resume NAME --rejected`"
+    ),
+    "result_unfit": "change the row that it is made from, or this one, and submit with --update",
+    "parent_failed": "mend the row that it is made from, or resume that one: this one goes along",
     "rate_limit_exceeded": "one request asks for more than the account's whole limit; lower n and submit with --update",
 }
 
@@ -45,10 +50,10 @@ _BY_OUTCOME = {
 }
 
 
-def remedy(outcome: Outcome, code: str | None, status: int | None = None) -> str:
-    """What to do, or an empty string where nothing needs to be done."""
+def remedy(outcome: Outcome | None, code: str | None, status: int | None = None) -> str:
+    """What to do, or an empty string where nothing needs to be done. No outcome: the job was not even tried."""
     if code in _BY_CODE:
         return _BY_CODE[code]
     if outcome is Outcome.ACCOUNT_BLOCKED and status in _BY_STATUS:
         return _BY_STATUS[status]
-    return _BY_OUTCOME.get(outcome, "")
+    return "" if outcome is None else _BY_OUTCOME.get(outcome, "")

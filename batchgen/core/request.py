@@ -13,14 +13,18 @@ GENERATE, EDIT = "generate", "edit"
 IMAGE, MASK, MARKUP = "image", "mask", "markup"
 # How a source begins that is no path.
 LINKS = ("http://", "https://", "data:")
+# And how one that is the result of another row; no path on a shelf begins so.
+RESULT = "@"
 
 _canonical = msgspec.json.Encoder(order="sorted")
 
 
 class Input(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An input image: a file, or a link (one of LINKS) that is sent as it stands.
+    """An input image: a file, a link (one of LINKS) that is sent as it stands, or the result of another row (`@hero`).
 
-    `sha256` is that of the bytes, of a link to somewhere that of its text: what lies there is not known. Edges are pixels.
+    `sha256` is that of the bytes, of a link to somewhere that of its text: what lies there is not known. Of a result it stands
+    for the request that it comes from (`core/chains.py`), until the result is there: then all is as of a file, which lies at
+    `path` below the storage root. Edges are pixels.
     """
 
     role: str
@@ -30,11 +34,17 @@ class Input(msgspec.Struct, frozen=True, omit_defaults=True):
     width: int | None = None
     height: int | None = None
     bytes: int | None = None
+    path: str | None = None
 
     @property
     def is_file(self) -> bool:
         """Whether `source` is a path."""
-        return not self.source.startswith(LINKS)
+        return not self.source.startswith((*LINKS, RESULT))
+
+    @property
+    def is_result(self) -> bool:
+        """Whether `source` names another row."""
+        return self.source.startswith(RESULT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from batchgen.core.manifest import Problem
+from batchgen.ingest import chains
 from batchgen.ingest.reading import Terms, read
 from batchgen.ingest.source import Manifest
 from batchgen.ingest.submit import refuse_same_batch, warnings_of
-from batchgen.store import preview, submission
+from batchgen.store import links, preview, submission
 from batchgen.store.engine import Database
 from batchgen.store.preview import Preview
 from batchgen.store.submission import Listed
@@ -43,7 +44,9 @@ def check(manifests: Sequence[tuple[Manifest, Terms]]) -> list[Checked]:
 def _check(folder: Path, manifest: Manifest, terms: Terms) -> Checked:
     with closing(Database(f"sqlite:///{folder / 'rows.db'}")) as database, database.session() as session, session.begin():
         submission.prepare(session)
+        links.prepare(session)
         reading = read(session, 0, manifest, terms)
+        chains.check(session, 0, reading, None, alone=True)
         return Checked(
             manifest.given_label,
             manifest.batch,

@@ -30,7 +30,7 @@ class InputFiles:
     def looked_at(self, wanted: Wanted) -> tuple[Wanted, tuple[Finding, ...]]:
         """The row with what its images are, or what is wrong with them."""
         found: list[Facts | str | None] = [self._facts(named) for named in wanted.named]
-        has_links = any(not named.is_file for named in wanted.named)
+        has_links = any(named.is_link for named in wanted.named)
         images = [facts for named, facts in zip(wanted.named, found, strict=True) if named.role == IMAGE]
         first = images[0] if images and isinstance(images[0], Facts) else None
         findings = []
@@ -44,7 +44,7 @@ class InputFiles:
         return replace(wanted, request=request), ()
 
     def _facts(self, named: Reference) -> Facts | str | None:
-        """What an image is, why it cannot be read, or None for a link: what lies there is the API's to find out."""
+        """What an image is, why it cannot be read, or None for a link, which the API opens, and for what is not made yet."""
         if named.is_data:
             try:
                 return look_at_data_url(named.text)
@@ -59,6 +59,7 @@ class InputFiles:
             if isinstance(facts, Facts):
                 told.append(Input(one.role, source, facts.sha256, facts.media_type, facts.width, facts.height, facts.bytes))
             else:
+                # Of a result the hash is told anew when all rows are read (`ingest/chains.py`).
                 told.append(Input(one.role, source, hashlib.sha256(source.encode()).hexdigest()))
         return tuple(told)
 

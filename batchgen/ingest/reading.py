@@ -7,9 +7,10 @@ from datetime import date
 from functools import lru_cache
 from typing import Any
 
-from batchgen.core import assembly, identity, parameters
+from batchgen.core import assembly, chains, identity, parameters
 from batchgen.core.assembly import Wanted
 from batchgen.core.catalog import VENDORS, Catalog
+from batchgen.core.chains import Parent
 from batchgen.core.manifest import Problem, Row, Unreadable, shortened
 from batchgen.core.parameters import Finding
 from batchgen.core.recipe import Recipe
@@ -17,7 +18,7 @@ from batchgen.core.request import Value
 from batchgen.core.tutorials import TRANSLATED
 from batchgen.ingest.inputs import InputFiles
 from batchgen.ingest.source import Manifest, rows, text_lines
-from batchgen.store import submission
+from batchgen.store import links, submission
 from batchgen.store.engine import Transaction
 
 # So many problems of a file are kept, to be told in full or by their places; the rest is counted.
@@ -28,7 +29,8 @@ _ROWS_AT_ONCE = 1000
 @dataclass(frozen=True, slots=True)
 class Terms:
     """How the rows of a manifest become requests. `defaults` are layered already and hold no prompt; `official` applies the
-    catalog's shutdown dates on `day`, `translate` rewrites the words of the tutorials.
+    catalog's shutdown dates on `day`, `translate` rewrites the words of the tutorials. `update` makes changed rows again,
+    `children` also what was made from them.
     """
 
     defaults: Mapping[str, Value]
@@ -40,6 +42,7 @@ class Terms:
     recipe: Recipe = field(default_factory=Recipe)
     catalog: Catalog = VENDORS
     translate: bool = False
+    children: bool = False
 
 
 @dataclass(slots=True)
@@ -53,6 +56,7 @@ class Reading:
     columns: dict[str, None] = field(default_factory=dict)
     warnings: dict[str, tuple[int, int]] = field(default_factory=dict)  # message -> first line, rows
     sha256: str = ""
+    links: int = 0  # inputs that are results of other rows
     _told: set[Finding] = field(default_factory=set)
 
     def add(self, line: int, finding: Finding) -> None:
@@ -78,6 +82,7 @@ def read(session: Transaction, number: int, manifest: Manifest, terms: Terms) ->
     reading = Reading(manifest)
     digest = hashlib.sha256(b"" if manifest.origin is None else manifest.origin.content)
     part: list[dict[str, Any]] = []
+    taken: list[dict[str, Any]] = []
     words = TRANSLATED if terms.translate else ()
     try:
         with manifest.open() as stream:
@@ -87,23 +92,30 @@ def read(session: Transaction, number: int, manifest: Manifest, terms: Terms) ->
             for variant, wanted in (one for row in read_rows for one in _variants(row, terms, inputs, reading)):
                 if wanted is not None:
                     part.append(_staged(number, reading.rows, wanted))
+                    taken += _staged_links(number, reading.rows, wanted)
                 elif variant.custom_id is not None and not identity.fault(variant.custom_id):
                     part.append(_staged_id(number, reading.rows, variant.line, variant.custom_id))
                 reading.rows += 1
                 if len(part) >= _ROWS_AT_ONCE:
-                    submission.stage(session, part)
-                    part = []
+                    _stage(session, part, taken, reading)
+                    part, taken = [], []
     except Unreadable as error:
         reading.add(error.line, Finding("", str(error)))
     except OSError as error:
         reading.add(0, Finding("", f"cannot be read: {error.strerror or error}"))
-    submission.stage(session, part)
+    _stage(session, part, taken, reading)
     reading.sha256 = digest.hexdigest()
     if not reading.rows and not reading.problems:
         reading.add(0, Finding("", "holds no rows"))
     submission.number_equal_rows(session, number)
     _find_repeated(session, number, reading)
     return reading
+
+
+def _stage(session: Transaction, part: list[dict[str, Any]], taken: list[dict[str, Any]], reading: Reading) -> None:
+    submission.stage(session, part)
+    links.stage(session, taken)
+    reading.links += len(taken)
 
 
 def _variants(row: Row, terms: Terms, inputs: InputFiles, reading: Reading) -> Iterator[tuple[Row, Wanted | None]]:
@@ -173,6 +185,24 @@ def _staged(number: int, position: int, wanted: Wanted) -> dict[str, Any]:
         "priority": wanted.priority,
         "rewritten": list(wanted.rewritten),
     }
+
+
+def _staged_links(number: int, position: int, wanted: Wanted) -> list[dict[str, Any]]:
+    """What a row takes from others."""
+    return [
+        {
+            "manifest": number,
+            "position": position,
+            "place": place,
+            "line": wanted.line,
+            "field": named.column,
+            "source": named.text,
+            "key": identity.fold(wanted.custom_id),
+            "parent_key": parent.key,
+        }
+        for place, named in enumerate(wanted.named)
+        if named.is_result and isinstance(parent := chains.parent(named.text), Parent)
+    ]
 
 
 def _staged_id(number: int, position: int, line: int, custom_id: str) -> dict[str, Any]:

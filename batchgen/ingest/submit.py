@@ -6,13 +6,14 @@ from datetime import datetime
 
 from batchgen.core import identity
 from batchgen.core.manifest import Problem
-from batchgen.errors import ManifestError, WrongUsage
+from batchgen.errors import ManifestError, NotAgreed, WrongUsage
+from batchgen.ingest import chains
 from batchgen.ingest.reading import Reading, Terms, read
 from batchgen.ingest.source import Manifest
-from batchgen.store import batches, submission
+from batchgen.store import batches, links, submission
 from batchgen.store.batches import Batch, ManifestFile
 from batchgen.store.engine import Database, Transaction, begin_to_write
-from batchgen.store.submission import Comparison
+from batchgen.store.submission import Comparison, Listed
 
 # So many problems are told in full, and so many at least by their places.
 _MOST_IN_FULL = 50
@@ -21,21 +22,31 @@ _MOST_PLACES = 250
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """What became of one manifest. `warnings` are what the API may refuse."""
+    """What became of one manifest. `warnings` are what the API may refuse.
+
+    `made_from` are rows that are done, and are to be made again because what they were made from is.
+    """
 
     batch: Batch
     manifest: str
     comparison: Comparison
     warnings: tuple[str, ...]
+    made_from: Listed
 
 
 def submit(database: Database, orders: Sequence[tuple[Manifest, Terms]], now: datetime) -> list[Submitted]:
-    """Store every manifest on its terms as a batch, or none of them. Raises ManifestError with all problems of all files."""
+    """Store every manifest on its terms as a batch, or none of them. Raises ManifestError with all problems of all files.
+
+    It is NotAgreed where all that is missing is somebody's word that what was made from changed rows is to be made again, too.
+    """
     refuse_same_batch([manifest for manifest, _ in orders])
     with database.session() as session:
         with session.begin():
             submission.prepare(session)
+            links.prepare(session)
             readings = [read(session, number, manifest, terms) for number, (manifest, terms) in enumerate(orders)]
+            for number, reading in enumerate(readings):
+                chains.check(session, number, reading, batches.by_name(session, reading.manifest.batch))
         _refuse_problems(readings)
         begin_to_write(session)
         with session.begin():
@@ -71,13 +82,15 @@ def _store(session: Transaction, number: int, reading: Reading, terms: Terms, no
             f"for a batch of its own give --name NEW, and if this is the same one, --name {batch.name}"
         )
     comparison = submission.compare(session, number, batch)
+    made_from = links.made_from_changed(session, number, batch) if reading.links else Listed(0, ())
     if not comparison.changed.count or (terms.update and not comparison.running.count):
         if submission.store(session, number, batch, now) != comparison.changed.count:
             raise WrongUsage(
                 f"{manifest.given_label}: changed rows are being made right now: stop that run first; nothing was stored"
             )
+        links.connect(session, number, batch, now)
         batches.record_manifest(session, batch, ManifestFile(path, reading.sha256, tuple(reading.columns)))
-    return Submitted(batch, manifest.given_label, comparison, warnings_of(reading))
+    return Submitted(batch, manifest.given_label, comparison, warnings_of(reading), made_from)
 
 
 def warnings_of(reading: Reading) -> tuple[str, ...]:
@@ -130,8 +143,15 @@ def _refuse_changes(stored: Sequence[Submitted], terms: Sequence[Terms]) -> None
             ]
     if told:
         raise ManifestError("\n".join([*told, "nothing was stored"]))
+    asked = [
+        f"{one.manifest}: made from rows that have changed: {_some(one.made_from)}; --yes makes that again, too"
+        for one, its_terms in zip(stored, terms, strict=True)
+        if one.made_from.count and not its_terms.children
+    ]
+    if asked:
+        raise NotAgreed("\n".join([*asked, "nothing was stored"]))
 
 
-def _some(listed: submission.Listed) -> str:
+def _some(listed: Listed) -> str:
     names = ", ".join(listed.first) + (", ..." if listed.count > len(listed.first) else "")
     return f"{listed.count:,} row{'s' if listed.count != 1 else ''} ({names})"

@@ -90,7 +90,7 @@ class OpenAI:
             async with _body(request) as body:
                 reply = await self._http.post(url, body, headers, on_sent=on_sent, most_bytes=most)
         except InputChanged as error:
-            return Ending(Outcome.REJECTED, error_code="input_changed", error_message=str(error))
+            return Ending(Outcome.REJECTED, error_code=error.code, error_message=str(error))
         except NoReply as error:
             return self._without_reply(error)
         return await self._with_links(reply)

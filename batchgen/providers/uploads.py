@@ -22,11 +22,21 @@ from batchgen.providers.http import json_body
 
 _MOST_REMEMBERED = 4096
 
+_CHANGED = "is no longer the file that was submitted; --update takes it as it is now"
+_DAMAGED = "is no longer the image that was made; verify --repair finds it or has it made again"
+
 _File = tuple[Input, IO[bytes]]
 
 
 class InputChanged(Exception):
-    """A file is not what it was when the manifest was submitted; the text names it and the way out."""
+    """A file is not what it was when the manifest was submitted, or when it was made; the text names it.
+
+    `code` tells the two apart.
+    """
+
+    def __init__(self, one: Input, words: str) -> None:
+        super().__init__(f"{one.source} {words}")
+        self.code = "input_changed" if one.path is None else "result_changed"
 
 
 @asynccontextmanager
@@ -50,9 +60,9 @@ def _open(inputs: tuple[Input, ...], files: ExitStack) -> list[_File]:
             state = os.fstat(file.fileno())
             is_same = _sha256(one.source, state.st_mtime_ns, state.st_size) == one.sha256
         except OSError as error:
-            raise InputChanged(f"{one.source} cannot be read: {error.strerror or error}") from error
+            raise InputChanged(one, f"cannot be read: {error.strerror or error}") from error
         if not is_same:
-            raise InputChanged(f"{one.source} is no longer the file that was submitted; --update takes it as it is now")
+            raise InputChanged(one, _CHANGED if one.path is None else _DAMAGED)
         opened.append((one, file))
     return opened
 

@@ -1,5 +1,6 @@
 """How attempts end in the ledger, many at once. A finish carries the number of its attempt and may lose: the fence."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +15,8 @@ from batchgen.core.job import FINAL, State
 from batchgen.core.outcome import GIVEN_UP, Ending, Outcome
 from batchgen.core.pricing import Cost
 from batchgen.core.retry import Verdict
-from batchgen.store.tables import artifacts, attempts, jobs
+from batchgen.store import chains
+from batchgen.store.tables import artifacts, attempts, dependencies, jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +48,29 @@ class Finish:
     closing: Closing
 
 
-def finish(tx: Connection, ends: Sequence[Finish], now: datetime) -> list[State | None]:
-    """Close attempts and move their jobs to the states returned; None where a job had been taken away.
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Where a job went, None if it had been taken away; and how many that waited for it, or for those, failed with it."""
 
-    There only the attempt is written, with what it cost. A job whose cancelling was asked for becomes cancelled, unless it has
-    its image.
+    state: State | None
+    failed_with_it: int = 0
+
+
+def finish(tx: Connection, ends: Sequence[Finish], now: datetime) -> list[Moved]:
+    """Close attempts and move their jobs, and those that wait for their results.
+
+    Where a job had been taken away only the attempt is written, with what it cost. A job whose cancelling was asked for becomes
+    cancelled, unless it has its image.
     """
-    moved: dict[tuple[int, int], State | None] = {}
+    moved: dict[tuple[int, int], Moved] = {}
     for together in _apart(ends):
         held = _held(tx, together)
         moved |= _finish_held(tx, [end for end in together if end.job_id in held], held, now)
         for end in together:
             if end.job_id not in held:
                 moved[end.job_id, end.attempt] = _finish_late(tx, end, now)
-    _close(tx, [(end, moved[end.job_id, end.attempt] is None) for end in ends], now)
-    _add_artifacts(tx, [end for end in ends if moved[end.job_id, end.attempt] is not None], now)
+    _close(tx, [(end, moved[end.job_id, end.attempt].state is None) for end in ends], now)
+    _add_artifacts(tx, [end for end in ends if moved[end.job_id, end.attempt].state is not None], now)
     return [moved[end.job_id, end.attempt] for end in ends]
 
 
@@ -75,15 +85,16 @@ def _apart(ends: Sequence[Finish]) -> list[list[Finish]]:
     return [list(part.values()) for part in parts]
 
 
-def _held(tx: Connection, ends: Sequence[Finish]) -> dict[int, bool]:
-    """The jobs that these attempts still hold, locked, and whether a person wants them cancelled."""
+def _held(tx: Connection, ends: Sequence[Finish]) -> dict[int, Any]:
+    """The jobs that these attempts still hold, locked: whether a person wants them cancelled, and who waits for whom."""
     attempt_of = {end.job_id: end.attempt for end in ends}
     rows = tx.execute(_HELD, {"ids": list(attempt_of)})
-    return {row.id: row.cancel_requested for row in rows if row.attempt == attempt_of[row.id]}
+    return {row.id: row for row in rows if row.attempt == attempt_of[row.id]}
 
 
+_OF_JOB = (jobs.c.id, jobs.c.batch_id, jobs.c.cancel_requested, jobs.c.has_children, jobs.c.waits_for)
 _HELD = (
-    select(jobs.c.id, jobs.c.attempt, jobs.c.cancel_requested)
+    select(*_OF_JOB, jobs.c.attempt)
     .where(jobs.c.id.in_(bindparam("ids", expanding=True)), jobs.c.state == State.RUNNING)
     .order_by(jobs.c.id)  # always in one order, so that two workers never wait for each other
     .with_for_update()
@@ -91,22 +102,46 @@ _HELD = (
 
 
 def _finish_held(
-    tx: Connection, ends: Sequence[Finish], held: Mapping[int, bool], now: datetime
-) -> dict[tuple[int, int], State | None]:
-    values = [_moved(end, now, cancel=held[end.job_id]) for end in ends]
+    tx: Connection, ends: Sequence[Finish], held: Mapping[int, Any], now: datetime
+) -> dict[tuple[int, int], Moved]:
+    values = [_moved(end, now, cancel=held[end.job_id].cancel_requested) for end in ends]
     if values:
         tx.execute(_MOVE, values)
-    return {(end.job_id, end.attempt): State(value["to_state"]) for end, value in zip(ends, values, strict=True)}
+    states = [State(value["to_state"]) for value in values]
+    moved = _move_children(tx, [(held[end.job_id], state) for end, state in zip(ends, states, strict=True)], now)
+    return {(end.job_id, end.attempt): one for end, one in zip(ends, moved, strict=True)}
 
 
-def _finish_late(tx: Connection, end: Finish, now: datetime) -> State | None:
+def _finish_late(tx: Connection, end: Finish, now: datetime) -> Moved:
     """The job was taken away; images that were paid for are used all the same where it has none."""
     if not end.closing.artifacts or standing(tx, end.job_id, end.attempt) is not Standing.FREE:
-        return None
-    cancel = tx.execute(select(jobs.c.cancel_requested).where(jobs.c.id == end.job_id)).scalar_one()
-    value = _moved(end, now, cancel=cancel)
+        return Moved(None)
+    job = tx.execute(select(*_OF_JOB).where(jobs.c.id == end.job_id)).one()
+    value = _moved(end, now, cancel=job.cancel_requested)
     tx.execute(_MOVE, [value])
-    return State(value["to_state"])
+    (moved,) = _move_children(tx, [(job, State(value["to_state"]))], now)
+    if job.has_children and moved.state is State.SUCCEEDED:
+        # It may have been given up as failed, and others with it.
+        chains.revive(tx, job.batch_id, now)
+    return moved
+
+
+def _move_children(tx: Connection, moved: Sequence[tuple[Any, State]], now: datetime) -> list[Moved]:
+    """Let the new states of jobs have their effect on those that wait for them.
+
+    Asks nothing where no job has to do with another.
+    """
+    parents = [(job.id, state) for job, state in moved if job.has_children]
+    done = [job_id for job_id, state in parents if state is State.SUCCEEDED]
+    lost = [job_id for job_id, state in parents if state in (State.FAILED, State.CANCELLED)]
+    # Its parent was queued again while it ran, and may have failed since.
+    again = [job.id for job, state in moved if state is State.PENDING and job.waits_for]
+    if done:
+        chains.recount(tx, chains.children_of(done))
+    fallen = chains.fail_waiting(tx, chains.parents.c.id.in_(lost), now) if lost else {}
+    fallen |= chains.fail_waiting(tx, dependencies.c.job_id.in_(again), now) if again else {}
+    with_it = Counter(fallen.values())
+    return [Moved(State.FAILED if job.id in fallen else state, with_it[job.id]) for job, state in moved]
 
 
 def _moved(end: Finish, now: datetime, *, cancel: bool) -> dict[str, Any]:
@@ -133,6 +168,7 @@ _MOVE = (
         failures=jobs.c.failures + bindparam("more_failures"),
         unknowns=jobs.c.unknowns + bindparam("more_unknowns"),
         cancel_requested=False,
+        failed_by=None,
         lease_owner=None,
         lease_expires_at=None,
     )

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Connection, and_, func, select, tuple_
 
 from batchgen.core.job import State
+from batchgen.store import chains
 from batchgen.store.batches import Batch
 from batchgen.store.tables import artifacts, attempts, jobs
 
@@ -51,7 +52,9 @@ def lines(tx: Connection, batch: Batch) -> Iterator[Line]:
             return
         ids = [row.id for row in part]
         files, sums, last, remarks = _files(tx, ids), _sums(tx, ids), _last(tx, ids), _remarks(tx, ids)
+        causes = chains.causes(tx, [row.failed_by for row in part if row.failed_by is not None])
         for row in part:
+            cause = causes.get(row.failed_by)
             total, newest = sums.get(row.id), last.get(row.id)
             failed = row.state != State.SUCCEEDED
             yield Line(
@@ -70,8 +73,8 @@ def lines(tx: Connection, batch: Batch) -> Iterator[Line]:
                 cost_micros=total.cost_micros if total else 0,
                 unknown_micros=total.unknown_micros if total else None,
                 outcome=newest.outcome if newest else None,
-                error_code=newest.error_code if newest and failed else None,
-                error_message=newest.error_message if newest and failed else None,
+                error_code=chains.PARENT_FAILED if cause else newest.error_code if newest and failed else None,
+                error_message=cause or (newest.error_message if newest and failed else None),
                 remark="; ".join(remarks.get(row.id, ())) or None,
                 priority=row.priority,
                 rewritten=row.rewritten,
@@ -128,5 +131,6 @@ def _remarks(tx: Connection, ids: Sequence[int]) -> dict[int, list[str]]:
 
 
 def _last(tx: Connection, ids: Sequence[int]) -> dict[int, Any]:
-    query = select(attempts).join(jobs, and_(jobs.c.id == attempts.c.job_id, jobs.c.attempt == attempts.c.number))
+    is_newest = and_(jobs.c.id == attempts.c.job_id, jobs.c.attempt == attempts.c.number, jobs.c.failed_by.is_(None))
+    query = select(attempts).join(jobs, is_newest)
     return {row.job_id: row for row in tx.execute(query.where(jobs.c.id.in_(ids)))}

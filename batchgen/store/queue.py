@@ -6,7 +6,7 @@ Claiming, marking and finishing take many at once: at full speed the statements 
 """
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from itertools import takewhile
@@ -30,13 +30,17 @@ from sqlalchemy import (
 
 from batchgen.core.job import State
 from batchgen.core.request import Request, restored
+from batchgen.store import chains
 from batchgen.store.leases import IS_RUNNING, Lease
 from batchgen.store.tables import artifacts, attempts, batches, jobs
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to make one attempt. `folder` is the batch's name; the counts are those before this attempt."""
+    """The right to make one attempt. `folder` is the batch's name; the counts are those before this attempt.
+
+    The inputs of its request that are results of other jobs are as those have made them.
+    """
 
     job_id: int
     attempt: int
@@ -109,6 +113,7 @@ def request_of(row: Row[Any]) -> Request:
 # Statements are built once: at full speed, building them again for every call costs more than all the rest.
 # A state is written out and no parameter: else the database cannot tell that an index of that state's rows will do.
 _IS_PENDING = jobs.c.state == literal_column(f"'{State.PENDING}'")
+_WAITS_FOR_NOBODY = jobs.c.waits_for == literal_column("0")
 _TAKE = (
     update(jobs)
     .where(jobs.c.id.in_(bindparam("ids", expanding=True)))
@@ -130,7 +135,7 @@ _MARK = (
 
 
 def _claimable(*, blocked: bool, only: bool) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [jobs.c.batch_id == bindparam("batch"), _IS_PENDING]
+    conditions: list[ColumnElement[bool]] = [jobs.c.batch_id == bindparam("batch"), _IS_PENDING, _WAITS_FOR_NOBODY]
     if blocked:
         conditions.append(jobs.c.model.not_in(bindparam("blocked", expanding=True)))
     if only:
@@ -170,6 +175,8 @@ def _earliest(blocked: bool, only: bool) -> Select[Any]:
 def _claim(tx: Connection, row: Row[Any], reserve: Callable[[Request], int | None]) -> Claim:
     """`row` is the job as it was before it was taken."""
     request = request_of(row)
+    if any(one.is_result for one in request.inputs):
+        request = replace(request, inputs=chains.with_results(tx, row.batch_id, request.inputs))
     have, replaces = _earlier_images(tx, row) if row.attempt else ((), ())
     if len(have) >= request.images:
         # The request was changed and changed back: what it made then is as old as the rest.

@@ -12,6 +12,7 @@ from batchgen.core.job import FINAL, State
 from batchgen.core.outcome import Outcome
 from batchgen.core.pricing import Basis
 from batchgen.errors import UnknownBatch
+from batchgen.store import chains
 from batchgen.store.batches import Batch
 from batchgen.store.tables import artifacts, attempts, batches, jobs
 
@@ -47,18 +48,21 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """How many jobs have failed; of those, refused by the API, and with an answer that was lost and may have been billed."""
+    """How many jobs have failed; of those, refused by the API, with an answer that was lost and may have been billed, and for
+    want of another job's result.
+    """
 
     jobs: int
     rejected: int
     unknown: int
+    by_others: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Failed jobs with the same cause."""
+    """Failed jobs with the same cause. No outcome: others failed, whose results they needed."""
 
-    outcome: Outcome
+    outcome: Outcome | None
     error_code: str | None
     message: str | None
     jobs: int
@@ -75,6 +79,8 @@ class Spent:
     money: Money
 
 
+# A job's newest attempt, where that is what made it fail.
+_LAST = and_(attempts.c.job_id == jobs.c.id, attempts.c.number == jobs.c.attempt, jobs.c.failed_by.is_(None))
 _UNKNOWN = and_(attempts.c.outcome == Outcome.UNKNOWN, attempts.c.cost_micros.is_(None))
 _UNPRICED = and_(
     attempts.c.outcome.is_not(None),
@@ -137,20 +143,18 @@ def pending_for(tx: Connection, batch_ids: Sequence[int], models: Sequence[str])
 
 def failed(tx: Connection, batch: Batch) -> Failed:
     """How many jobs of a batch have failed, and why they would not be tried again without a word of a person."""
-    last = and_(attempts.c.job_id == jobs.c.id, attempts.c.number == jobs.c.attempt)
     rejected, unknown = (func.count(case((attempts.c.outcome == why, 1))) for why in (Outcome.REJECTED, Outcome.UNKNOWN))
-    query = select(func.count(), rejected, unknown).select_from(jobs.outerjoin(attempts, last))
+    query = select(func.count(), rejected, unknown, func.count(jobs.c.failed_by)).select_from(jobs.outerjoin(attempts, _LAST))
     return Failed(*tx.execute(query.where(jobs.c.batch_id == batch.id, jobs.c.state == State.FAILED)).one())
 
 
 def failures(tx: Connection, batch: Batch, examples: int) -> list[Failure]:
     """Why jobs failed, the commonest cause first, with some custom_ids for each."""
-    last = and_(attempts.c.job_id == jobs.c.id, attempts.c.number == jobs.c.attempt)
     mine = and_(jobs.c.batch_id == batch.id, jobs.c.state == State.FAILED)
     cause = (attempts.c.outcome, attempts.c.error_code)
     grouped = (
         select(*cause, func.min(attempts.c.error_message).label("message"), func.count().label("jobs"))
-        .select_from(jobs.join(attempts, last))
+        .select_from(jobs.join(attempts, _LAST))
         .where(mine)
         .group_by(*cause)
         .order_by(func.count().desc(), *cause)
@@ -160,14 +164,35 @@ def failures(tx: Connection, batch: Batch, examples: int) -> list[Failure]:
         same = attempts.c.error_code == row.error_code if row.error_code is not None else attempts.c.error_code.is_(None)
         named = (
             select(jobs.c.custom_id)
-            .select_from(jobs.join(attempts, last))
+            .select_from(jobs.join(attempts, _LAST))
             .where(mine, attempts.c.outcome == row.outcome, same)
             .order_by(jobs.c.position)
             .limit(examples)
         )
         ids = tuple(tx.execute(named).scalars())
         found.append(Failure(Outcome(row.outcome), row.error_code, row.message, row.jobs, ids))
-    return found
+    return found + _by_others(tx, mine, examples)
+
+
+def _by_others(tx: Connection, mine: ColumnElement[bool], examples: int) -> list[Failure]:
+    """Failed for want of other jobs' results; told is the one of those that made most of them fail."""
+    mine = and_(mine, jobs.c.failed_by.is_not(None))
+    total, causes = tx.execute(select(func.count(), func.count(jobs.c.failed_by.distinct())).where(mine)).one()
+    if not total:
+        return []
+    most = (
+        select(jobs.c.failed_by).where(mine).group_by(jobs.c.failed_by).order_by(func.count().desc(), jobs.c.failed_by).limit(1)
+    )
+    message = "".join(chains.causes(tx, [tx.execute(most).scalar_one()]).values())
+    others = f" (and {causes - 1:,} other row{'s' if causes > 2 else ''})" if causes > 1 else ""
+    named = select(jobs.c.custom_id).where(mine).order_by(jobs.c.position).limit(examples)
+    return [Failure(None, chains.PARENT_FAILED, message + others, total, tuple(tx.execute(named).scalars()))]
+
+
+def waiting(tx: Connection, batch_ids: Sequence[int], but_for: Sequence[str]) -> int:
+    """How many jobs of these batches wait for the results of others, those of some models not counted."""
+    pending = (jobs.c.batch_id.in_(batch_ids), jobs.c.state == State.PENDING)
+    return tx.execute(select(func.count()).where(*pending, jobs.c.waits_for > 0, jobs.c.model.not_in(but_for))).scalar_one()
 
 
 def job(tx: Connection, batch: Batch, custom_id: str) -> tuple[Row[Any], list[Row[Any]], list[Row[Any]]]:

@@ -8,9 +8,10 @@ from sqlalchemy import Connection, delete, select, tuple_, update
 
 from batchgen.core.job import State
 from batchgen.core.request import Request
+from batchgen.store import chains
 from batchgen.store.batches import Batch
 from batchgen.store.queue import request_of
-from batchgen.store.tables import artifacts, jobs
+from batchgen.store.tables import artifacts, dependencies, jobs
 
 _ROWS_AT_ONCE = 500
 _KEY = (artifacts.c.job_id, artifacts.c.attempt, artifacts.c.ordinal)
@@ -80,7 +81,12 @@ def queue_again(tx: Connection, job_ids: Sequence[int], now: datetime) -> None:
     """Jobs that were done, and whose images are gone, wait again; the next attempt asks for what is missing."""
     values = {"state": State.PENDING, "failures": 0, "unknowns": 0, "available_at": now, "finished_at": None}
     for part in _parts(job_ids):
-        tx.execute(update(jobs).where(jobs.c.id.in_(part), jobs.c.state == State.SUCCEEDED).values(values))
+        queued = update(jobs).where(jobs.c.id.in_(part), jobs.c.state == State.SUCCEEDED).values(values)
+        parents = [row.id for row in tx.execute(queued.returning(jobs.c.id, jobs.c.has_children)) if row.has_children]
+        if parents:
+            chains.recount(tx, chains.children_of(parents))
+        # A parent of their own may have come to a bad end meanwhile.
+        chains.fail_waiting(tx, dependencies.c.job_id.in_(part), now)
 
 
 def _parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -143,7 +143,7 @@ def compare(tx: Connection, manifest: int, batch: Batch) -> Comparison:
     """What storing the staged rows would change."""
     mine = staged.c.manifest == manifest
     known = exists().where(jobs.c.batch_id == batch.id, jobs.c.custom_id_key == staged.c.custom_id_key)
-    changed = _changed(manifest, batch)
+    changed = changed_jobs(manifest, batch)
     gone = select(jobs.c.custom_id).where(
         jobs.c.batch_id == batch.id,
         ~exists().where(mine, staged.c.custom_id_key == jobs.c.custom_id_key),
@@ -151,9 +151,9 @@ def compare(tx: Connection, manifest: int, batch: Batch) -> Comparison:
     return Comparison(
         rows=tx.execute(select(func.count()).select_from(staged).where(mine)).scalar_one(),
         new=tx.execute(select(func.count()).select_from(staged).where(mine, ~known)).scalar_one(),
-        changed=_listed(tx, changed),
-        running=_listed(tx, changed.where(jobs.c.state == State.RUNNING)),
-        gone=_listed(tx, gone),
+        changed=listed(tx, changed),
+        running=listed(tx, changed.where(jobs.c.state == State.RUNNING)),
+        gone=listed(tx, gone),
     )
 
 
@@ -182,6 +182,8 @@ def store(tx: Connection, manifest: int, batch: Batch, now: datetime) -> int:
         "unknowns": literal(0),
         "available_at": literal(now, UtcTime),
         "cancel_requested": literal(False),
+        "waits_for": literal(0),
+        "has_children": literal(False),
         "created_at": literal(now, UtcTime),
     }
     known = exists().where(jobs.c.batch_id == batch.id, jobs.c.custom_id_key == staged.c.custom_id_key)
@@ -194,7 +196,8 @@ def store(tx: Connection, manifest: int, batch: Batch, now: datetime) -> int:
     return requeued
 
 
-def _changed(manifest: int, batch: Batch) -> Select[tuple[str]]:
+def changed_jobs(manifest: int, batch: Batch) -> Select[tuple[str]]:
+    """Jobs whose rows ask for something else now, by custom_id."""
     return (
         select(jobs.c.custom_id)
         .join(staged, staged.c.custom_id_key == jobs.c.custom_id_key)
@@ -205,6 +208,7 @@ def _changed(manifest: int, batch: Batch) -> Select[tuple[str]]:
 def _requeue_changed(tx: Connection, manifest: int, batch: Batch, now: datetime) -> int:
     changes = {name: staged.c[name] for name in ("operation", "model", "request", "fingerprint")}
     queued = {"state": State.PENDING, "failures": 0, "unknowns": 0, "cancel_requested": False, "finished_at": None}
+    queued |= {"failed_by": None}
     return tx.execute(
         update(jobs)
         .where(
@@ -241,7 +245,8 @@ def _refresh(tx: Connection, manifest: int, batch: Batch) -> None:
     )
 
 
-def _listed(tx: Connection, query: Select[tuple[str]]) -> Listed:
+def listed(tx: Connection, query: Select[tuple[str]]) -> Listed:
+    """How many custom_ids of jobs a query finds, and the first of them."""
     count = tx.execute(select(func.count()).select_from(query.subquery())).scalar_one()
     first = tx.execute(query.order_by(jobs.c.position).limit(MOST_LISTED)).scalars().all() if count else []
     return Listed(count, tuple(str(name) for name in first))

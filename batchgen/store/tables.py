@@ -119,6 +119,9 @@ jobs = Table(
     Column("lease_owner", String(100), nullable=True),
     Column("lease_expires_at", UtcTime, nullable=True),
     Column("cancel_requested", Boolean, nullable=False),
+    Column("waits_for", Integer, nullable=False),  # how many of its parents have not succeeded
+    Column("has_children", Boolean, nullable=False),  # whether others may wait for it
+    Column("failed_by", Id, nullable=True),  # the job without whose result it could not be made; NULL: it failed by itself
     Column("created_at", UtcTime, nullable=False),
     Column("finished_at", UtcTime, nullable=True),
     UniqueConstraint("batch_id", "custom_id_key"),
@@ -134,8 +137,8 @@ Index(
     jobs.c.failures,
     jobs.c.position,
     jobs.c.id,
-    sqlite_where=text("state = 'pending'"),
-    postgresql_where=text("state = 'pending'"),
+    sqlite_where=text("state = 'pending' AND waits_for = 0"),
+    postgresql_where=text("state = 'pending' AND waits_for = 0"),
 )
 Index(
     "ix_jobs_reclaim",
@@ -146,6 +149,16 @@ Index(
 Index("ix_jobs_batch_state", jobs.c.batch_id, jobs.c.state, jobs.c.position)
 Index("ix_jobs_batch_position", jobs.c.batch_id, jobs.c.position)
 Index("ix_jobs_tried", jobs.c.batch_id, sqlite_where=text("attempt > 0"), postgresql_where=text("attempt > 0"))
+Index("ix_jobs_parents", jobs.c.batch_id, sqlite_where=text("has_children = 1"), postgresql_where=text("has_children"))
+
+dependencies = Table(
+    "dependencies",
+    metadata,
+    Column("job_id", Id, ForeignKey("jobs.id"), nullable=False),
+    Column("parent_id", Id, ForeignKey("jobs.id"), nullable=False),  # the job whose result it takes, of the same batch
+    PrimaryKeyConstraint("job_id", "parent_id"),
+)
+Index("ix_dependencies_parent_id", dependencies.c.parent_id)
 
 attempts = Table(
     "attempts",

@@ -14,6 +14,7 @@ from batchgen.providers.http import HttpReply
 from batchgen.store import queue
 from batchgen.store.engine import Transaction
 from batchgen.store.queue import Claim
+from batchgen.worker.chained import with_files
 from batchgen.worker.events import Settled
 from batchgen.worker.intake import Intake
 from batchgen.worker.keeping import Arrival, Kept
@@ -46,12 +47,8 @@ class Attempt:
 
     async def run(self) -> Settled:
         """Ask, read, settle. Raises DatabaseError if the ledger cannot be written."""
-        label = f"batchgen-{self.claim.job_id}-{self.claim.attempt}"
-        self._call = asyncio.create_task(self._tools.provider.send(self.claim.request, label, self._mark_sent))
-        if self._is_stopped:
-            self._call.cancel()
         try:
-            reply = await self._call
+            reply = await self._ask()
         except asyncio.CancelledError:
             reply = self._unanswered("stopped", "stopped before the answer came")
         except _TakenAway:
@@ -67,6 +64,16 @@ class Attempt:
         kept = Kept(reply) if isinstance(reply, Ending) else await self._tools.intake.keep(self._arrival(reply))
         self._tools.heard(self.claim, kept.ending, seconds() - self._claimed_at)
         return await self._settle(kept)
+
+    async def _ask(self) -> HttpReply | Ending:
+        request = with_files(self.claim.request, self._tools.desk.locate)
+        if isinstance(request, Ending):
+            return request
+        label = f"batchgen-{self.claim.job_id}-{self.claim.attempt}"
+        self._call = asyncio.create_task(self._tools.provider.send(request, label, self._mark_sent))
+        if self._is_stopped:
+            self._call.cancel()
+        return await self._call
 
     def stop_waiting(self) -> None:
         """Give up on an answer that has not come; what has come is settled all the same."""

@@ -13,7 +13,8 @@ from batchgen.store.queue import Claim
 class Closed:
     """An attempt as it stands in the ledger now. `state` is where its job went, `images` how many were added.
 
-    `reserved_micros` is the most it can have cost, None for a model without a price.
+    `reserved_micros` is the most it can have cost, None for a model without a price; `failed_with_it` are jobs that waited for
+    its result.
     """
 
     ending: Ending
@@ -21,6 +22,7 @@ class Closed:
     images: int
     cost: Cost
     reserved_micros: int | None
+    failed_with_it: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,11 +32,17 @@ def long_wait(due: datetime) -> str:
     return f"the provider asked to wait until {due:%Y-%m-%d %H:%M:%S} UTC; run again then"
 
 
-def models_blocked(models: dict[str, str], waiting: int) -> str:
-    """The line for models that the account cannot use."""
+def models_blocked(models: dict[str, str], waiting: int, children: int = 0) -> str:
+    """The line for models that the account cannot use; `children` wait for results that such models would make."""
     told = "; ".join(f"{model} ({why})" for model, why in models.items())
     help_ = "ask for access, or write another model and submit with --update"
-    return f"pending for models that the account cannot use: {waiting:,}; {told}; {help_}"
+    others = f", and {children:,} more for their results" if children else ""
+    return f"pending for models that the account cannot use: {waiting:,}{others}; {told}; {help_}"
+
+
+def nobody_makes(children: int) -> str:
+    """The line for jobs that wait for results which nobody is making."""
+    return f"pending for the results of others that nobody makes: {children:,}; `batchgen resume` queues those again"
 
 
 def day_too_short(images: int, limit: int, now: datetime) -> str:

@@ -49,7 +49,7 @@ class Result:
     def add(self, closed: Closed) -> None:
         """Count an attempt and what became of its job."""
         self.succeeded += closed.state is State.SUCCEEDED
-        self.failed += closed.state is State.FAILED
+        self.failed += (closed.state is State.FAILED) + closed.failed_with_it
         self.images += closed.images
         self.remarked += closed.ending.remark is not None
         self.estimated += closed.cost.basis is Basis.ESTIMATED

@@ -262,12 +262,16 @@ class Pool:
         self.drain()
 
     async def _explain_leftovers(self) -> None:
-        blocked = self._scope.blocked_models
-        if not blocked or self.result.halted is not None:
+        blocked, batches = tuple(self._scope.blocked_models), self._plan.batches
+        is_over = not self._stop.is_set() and not self._scope.limit_reached
+        if self.result.halted is not None or not (blocked or is_over):
             return
-        waiting = await self._ledger.read(lambda tx: reports.pending_for(tx, self._plan.batches, tuple(blocked)))
+        waiting = await self._ledger.read(lambda tx: reports.pending_for(tx, batches, blocked)) if blocked else 0
+        children = await self._ledger.read(lambda tx: reports.waiting(tx, batches, but_for=blocked))
         if waiting:
-            self.result.halted = halting.models_blocked(blocked, waiting)
+            self.result.halted = halting.models_blocked(self._scope.blocked_models, waiting, children)
+        elif children and is_over:
+            self.result.halted = halting.nobody_makes(children)
 
     async def _nap(self, seconds: float) -> None:
         with suppress(TimeoutError):

@@ -14,7 +14,7 @@ from batchgen.core.job import State
 from batchgen.core.outcome import Ending, Outcome
 from batchgen.core.retry import Policy
 from batchgen.store import closing, leases
-from batchgen.store.closing import Closing, Finish, Standing
+from batchgen.store.closing import Closing, Finish, Moved, Standing
 from batchgen.store.engine import Transaction
 from batchgen.store.leases import Opened
 from batchgen.store.queue import Claim
@@ -93,7 +93,7 @@ class Settler:
         """
         end = self._end(attempt, ending, record)
 
-        def bring(tx: Transaction) -> tuple[Standing, State | None]:
+        def bring(tx: Transaction) -> tuple[Standing, Moved]:
             standing = closing.standing(tx, attempt.job_id, attempt.attempt)
             is_wanted = standing in (Standing.HELD, Standing.FREE)
             if is_wanted:
@@ -103,17 +103,17 @@ class Settler:
             chosen = end if is_wanted else replace(end, artifacts=(), moved=())
             return standing, closing.finish(tx, [Finish(attempt.job_id, attempt.attempt, chosen)], self.clock())[0]
 
-        standing, state = await self.ledger.write(bring)
+        standing, moved = await self.ledger.write(bring)
         if standing is not Standing.BUSY:
             await asyncio.to_thread(desk.discard, record)
-        return _closed(attempt, end, state)
+        return _closed(attempt, end, moved)
 
     async def _close(self, attempt: _Open, ending: Ending, record: Record | None) -> Closed:
         end = self._end(attempt, ending, record)
-        state = await self.ledger.join(self._finish, Finish(attempt.job_id, attempt.attempt, end))
-        return _closed(attempt, end, state)
+        moved = await self.ledger.join(self._finish, Finish(attempt.job_id, attempt.attempt, end))
+        return _closed(attempt, end, moved)
 
-    def _finish(self, tx: Transaction, ends: Sequence[Finish]) -> list[State | None]:
+    def _finish(self, tx: Transaction, ends: Sequence[Finish]) -> list[Moved]:
         return closing.finish(tx, ends, self.clock())
 
     def _end(self, attempt: _Open, ending: Ending, record: Record | None) -> Closing:
@@ -124,11 +124,12 @@ class Settler:
         return Closing(ending, verdict, cost, tuple(images), tuple(moved))
 
 
-def _closed(attempt: _Open, end: Closing, state: State | None) -> Closed:
-    superseded = state is None
+def _closed(attempt: _Open, end: Closing, moved: Moved) -> Closed:
+    superseded = moved.state is None
     return Closed(
         ending=replace(end.ending, outcome=Outcome.SUPERSEDED) if superseded else end.ending,
-        state=State.RUNNING if state is None else state,
+        state=State.RUNNING if moved.state is None else moved.state,
+        failed_with_it=moved.failed_with_it,
         images=0 if superseded else len(end.artifacts),
         cost=end.cost,
         reserved_micros=attempt.reserved_micros,

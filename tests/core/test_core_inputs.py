@@ -20,6 +20,8 @@ _CELLS = {
         ["image_1 a.png", "image_2 b.png", "image_10 c.png"],
     ),
     "with a mask": ({"mask": "m.png", "image": "a.png"}, ["image a.png", "mask m.png"]),
+    "results of other rows": ({"image": "@hero#2;a.png; @Hero"}, ["image @hero#2", "image a.png", "image @Hero"]),
+    "a file whose name begins like a result": ({"image": "./@hero.png"}, ["image ./@hero.png"]),
     "none": ({"prompt": "a cat"}, []),
     "blank": ({"image": " ; "}, []),
 }
@@ -40,7 +42,14 @@ _WRONG = {
     "seventeen": ({"image": ";".join(f"{n}.png" for n in range(17))}, "image", "names 17 images: 16 are the most"),
     "two masks": ({"image": "a.png", "mask": "b.png;c.png"}, "mask", "names 2 images: there is one mask"),
     "a mask on nothing": ({"mask": "b.png"}, "mask", "needs an image to lie on: name it in the column image"),
-    "a result": ({"image": "@hero"}, "image", "@hero: the result of another row cannot be used yet"),
+    "a result as a mask": ({"image": "a.png", "mask": "@hero"}, "mask", "@hero: a mask is a file that you draw"),
+    "a result of nobody": (
+        {"image": "@"},
+        "image",
+        "@: '' is empty, so it is no custom_id; a file of that name is written ./@",
+    ),
+    "no number": ({"image": "@hero#two"}, "image", "@hero#two: write @hero#2 for its second image"),
+    "number nought": ({"image": "@hero#0"}, "image", "@hero#0: write @hero#2 for its second image"),
     "other data": ({"image": "data:text/plain,hello"}, "image", "a data URL must begin with data:image/png;base64,"),
 }
 
@@ -65,7 +74,7 @@ def test_paths_are_put_below_a_folder_and_links_stay():
     folder = PurePath("/shop")
     assert inputs.anchored("a.png;/b.png", folder) == "/shop/a.png;/b.png"
     assert inputs.anchored("https://a.example/x.png", folder) == "https://a.example/x.png"
-    assert inputs.anchored("@hero", folder) == "@hero"
+    assert inputs.anchored("@hero;a.png", folder) == "@hero;/shop/a.png"
     assert inputs.anchored("[", folder) == "["
 
 

@@ -179,7 +179,7 @@ class Ledger:
         known = Cost(cost, more.pop("basis", Basis.UNKNOWN if cost is None else Basis.COMPUTED))
         end = Closing(replace(Ending(outcome, usage=usage), **more), wanted, known, images, moved)
         with self.database.write() as tx:
-            return closing.finish(tx, [Finish(claim.job_id, claim.attempt, end)], self.at(at))[0]
+            return closing.finish(tx, [Finish(claim.job_id, claim.attempt, end)], self.at(at))[0].state
 
     def succeed(self, claim: Claim, *paths: str, at: float = 1, cost: int | None = 40) -> State | None:
         """The whole answer came."""

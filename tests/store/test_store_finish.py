@@ -160,7 +160,7 @@ def test_many_attempts_end_together_each_in_its_own_way(ledger):
         _end(e, paths=["e.png"]),
     ]
     with ledger.database.write() as tx:
-        states = closing.finish(tx, ends, ledger.at(300))
+        states = [moved.state for moved in closing.finish(tx, ends, ledger.at(300))]
     assert states == [State.SUCCEEDED, State.CANCELLED, State.FAILED, None, State.SUCCEEDED, State.SUCCEEDED]
     assert list(ledger.states().values()) == [
         State.SUCCEEDED,

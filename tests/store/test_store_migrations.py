@@ -17,7 +17,7 @@ from batchgen.store import migrate
 from batchgen.store.engine import Database
 from batchgen.store.tables import metadata
 
-_TABLES = {"batches", "jobs", "attempts", "artifacts", "paces", "alembic_version"}
+_TABLES = {"batches", "jobs", "attempts", "artifacts", "paces", "dependencies", "alembic_version"}
 
 
 def _tables(database):

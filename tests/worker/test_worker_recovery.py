@@ -197,7 +197,7 @@ def settle_late(bench, claim, data):
     (artifact,) = to_artifacts(Room(claim.folder, claim.custom_id, claim.have), [inspect(data)])
     end = Closing(Ending(Outcome.SUCCEEDED, http_status=200), Verdict(State.SUCCEEDED), Cost(77, Basis.COMPUTED), (artifact,))
     with bench.database.write() as tx:
-        return closing.finish(tx, [Finish(claim.job_id, claim.attempt, end)], bench.clock())[0]
+        return closing.finish(tx, [Finish(claim.job_id, claim.attempt, end)], bench.clock())[0].state
 
 
 def test_a_late_answer_of_a_superseded_attempt_records_its_cost(bench):
