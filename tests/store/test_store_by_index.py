@@ -4,20 +4,23 @@ import re
 from contextlib import contextmanager
 
 import pytest
+from chained import put
 from sqlalchemy import event
 
 from batchgen.core.job import State
 from batchgen.core.outcome import Ending, Outcome
 from batchgen.core.pricing import Basis, Cost
+from batchgen.core.request import Input
 from batchgen.core.retry import Verdict
-from batchgen.store import closing, control, leases, listing, queue, reports, shelf
+from batchgen.store import chains, closing, control, leases, listing, queue, reports, shelf
 from batchgen.store.closing import Closing, Finish
 from batchgen.store.leases import Lease
 from batchgen.store.queue import Filter
 
 # The index of what is running holds no more than that.
-_LARGE = re.compile(r"SCAN (jobs|attempts|artifacts)\b(?! USING INDEX ix_jobs_reclaim)")
+_LARGE = re.compile(r"SCAN (jobs|parents|attempts|artifacts|dependencies)\b(?! USING INDEX ix_jobs_reclaim)")
 _END = Closing(Ending(Outcome.SUCCEEDED), Verdict(State.SUCCEEDED), Cost(40, Basis.COMPUTED))
+_REFUSED = Closing(Ending(Outcome.REJECTED), Verdict(State.FAILED), Cost(0, Basis.COMPUTED))
 
 
 @contextmanager
@@ -26,7 +29,7 @@ def plans(database):
     told = []
 
     def ask(connection, _cursor, statement, parameters, _context, is_many):
-        if not statement.lstrip().startswith(("SELECT", "UPDATE", "DELETE")):
+        if not statement.lstrip().startswith(("SELECT", "UPDATE", "DELETE", "WITH")):
             return
         raw = connection.connection.driver_connection
         steps = raw.execute(f"EXPLAIN QUERY PLAN {statement}", parameters[0] if is_many else parameters)
@@ -62,6 +65,12 @@ _ASKED = {
     "failures": lambda tx, batch, _: reports.failures(tx, batch, 5),
     "one job": lambda tx, batch, _: reports.job(tx, batch, "done"),
     "images of a day": lambda tx, _, ledger: reports.images_since(tx, ledger.at(0), simulated=False),
+    "finish a parent": lambda tx, _, ledger: closing.finish(tx, [Finish(ledger.ids("hero")[0], 1, _END)], ledger.at(3)),
+    "fail a parent": lambda tx, _, ledger: closing.finish(tx, [Finish(ledger.ids("hero")[0], 1, _REFUSED)], ledger.at(3)),
+    "verify a parent": lambda tx, _, ledger: shelf.queue_again(tx, ledger.ids("parent"), ledger.at(3)),
+    "what a child takes": lambda tx, batch, _: chains.with_results(tx, batch.id, [Input("image", "@parent", "")]),
+    "whom a child waits for": lambda tx, _, ledger: chains.waited_for(tx, ledger.ids("child")[0]),
+    "waiting": lambda tx, batch, _: reports.waiting(tx, [batch.id], ["gpt-image-2"]),
     "export": lambda tx, batch, _: list(listing.lines(tx, batch)),
     "resume": lambda tx, batch, ledger: control.requeue(tx, batch, ledger.at(5), control.Also(rejected=True)),
     "cancel": lambda tx, batch, ledger: control.cancel(tx, batch, [], ledger.at(5)),
@@ -79,6 +88,13 @@ def test_it_is_found_by_index(ledger, what):
     ledger.succeed(ledger.claim())
     ledger.fail(ledger.claim(at=2))
     ledger.sent(ledger.claim(at=2))
+    put(ledger, {"parent": [], "lost": [], "hero": [], "child": ["@parent", "@hero"], "last": ["@lost"]})
+    for name in ("parent", "lost", "hero"):
+        claim = ledger.claim(at=2, only=ledger.ids(name))
+        if name == "hero":
+            ledger.sent(claim)
+        else:
+            ledger.succeed(claim) if name == "parent" else ledger.fail(claim)
     batch = ledger.batch()
     with plans(ledger.database) as told, ledger.database.write() as tx:
         _ASKED[what](tx, batch, ledger)
