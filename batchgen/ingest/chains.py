@@ -63,7 +63,7 @@ def _check_parent(link: Link, reading: Reading, *, alone: bool) -> None:
 
 
 def _tell_children(session: Transaction, number: int, batch: Batch | None, level: int) -> None:
-    for part in _parts(links.of_level(session, number, batch, level)):
+    for part in _parts(links.every(session, number, batch, level)):
         rows = links.asked(session, number, [group[0].position for group in part])
         changed = [_changed(group, rows[group[0].position]) for group in part if group[0].position in rows]
         links.change(session, number, changed)

@@ -15,7 +15,6 @@ from sqlalchemy import (
     Connection,
     Integer,
     MetaData,
-    Select,
     String,
     Table,
     Text,
@@ -52,6 +51,8 @@ links = Table(
     Column("level", Integer, nullable=True),  # one more than its parents'; NULL: not known yet
     prefixes=["TEMPORARY"],
 )
+
+_INDEXES = {"key": "key", "parent_key": "parent_key, key", "level": "level, position, key"}
 
 # Jobs that are not in the manifest, and from which its rows take something: they could wait for rows of it in their turn.
 _ADD_HELD = """
@@ -110,45 +111,63 @@ def complete(tx: Connection, manifest: int, batch: Batch | None) -> None:
     tx.execute(update(links).where(links.c.manifest == manifest, same_row).values(key=staged.c.custom_id_key))
     if batch is not None:
         tx.execute(text(_ADD_HELD), {"manifest": manifest, "batch": batch.id})
-    for column in ("key", "parent_key", "level"):
-        tx.execute(text(f"CREATE INDEX IF NOT EXISTS ix_links_{column} ON links (manifest, {column})"))
+    for name, columns in _INDEXES.items():
+        tx.execute(text(f"CREATE INDEX IF NOT EXISTS ix_links_{name} ON links (manifest, {columns})"))
+    # Else the planner would think that a manifest has few links, and walk all of them for each.
+    tx.execute(text("ANALYZE links"))
 
 
-def every(tx: Connection, manifest: int, batch: Batch | None) -> Iterator[Link]:
-    """All links of the rows by their places, with what their parents ask for."""
-    return _paged(tx, manifest, batch, None)
+def every(tx: Connection, manifest: int, batch: Batch | None, level: int | None = None) -> Iterator[Link]:
+    """The links of the rows by their places, with what their parents ask for; of one level if one is given.
 
-
-def of_level(tx: Connection, manifest: int, batch: Batch | None, level: int) -> Iterator[Link]:
-    """The same of one level. What their rows ask for may be changed meanwhile."""
-    return _paged(tx, manifest, batch, level)
-
-
-def _paged(tx: Connection, manifest: int, batch: Batch | None, level: int | None) -> Iterator[Link]:
-    mine = and_(links.c.manifest == manifest, links.c.position >= 0, *([] if level is None else [links.c.level == level]))
-    after = -1
+    What their rows ask for may be changed meanwhile.
+    """
+    after, query = -1, _PLACES if level is None else _PLACES_OF_LEVEL
+    chosen = {} if level is None else {"level": level}
     while True:
-        places = select(links.c.position).where(mine, links.c.position > after).distinct().order_by(links.c.position)
-        positions = list(tx.execute(places.limit(_ROWS_AT_ONCE)).scalars())
-        if not positions:
+        positions = list(tx.execute(query, {"manifest": manifest, "after": after, **chosen}).scalars())
+        if positions:
+            yield from _with_parents(tx, manifest, batch, positions)
+        if len(positions) < _ROWS_AT_ONCE:
             return
-        yield from _with_parents(tx, manifest, batch, positions)
         after = positions[-1]
 
 
+# Built once: a long chain asks all of this for each of its rows.
+_MINE = links.c.manifest == bindparam("manifest")
+_PLACES = (
+    select(links.c.position)
+    .where(_MINE, links.c.position > bindparam("after"))
+    .distinct()
+    .order_by(links.c.position)
+    .limit(_ROWS_AT_ONCE)
+)
+_PLACES_OF_LEVEL = _PLACES.where(links.c.level == bindparam("level"))
+_AT_PLACES = (
+    select(links)
+    .where(_MINE, links.c.position.in_(bindparam("positions", expanding=True)))
+    .order_by(links.c.position, links.c.place)
+)
+_ASKED = (staged.c.operation, staged.c.model, staged.c.request, staged.c.fingerprint)
+_BY_KEY = select(staged.c.custom_id_key, *_ASKED).where(
+    staged.c.manifest == bindparam("manifest"), staged.c.custom_id_key.in_(bindparam("keys", expanding=True))
+)
+_HELD_BY_KEY = select(jobs.c.custom_id_key, jobs.c.operation, jobs.c.model, jobs.c.request, jobs.c.fingerprint).where(
+    jobs.c.batch_id == bindparam("batch"), jobs.c.custom_id_key.in_(bindparam("keys", expanding=True))
+)
+_BY_PLACE = select(staged.c.position, *_ASKED).where(
+    staged.c.manifest == bindparam("manifest"), staged.c.position.in_(bindparam("positions", expanding=True))
+)
+
+
 def _with_parents(tx: Connection, manifest: int, batch: Batch | None, positions: Sequence[int]) -> Iterator[Link]:
-    mine = and_(links.c.manifest == manifest, links.c.position.in_(positions))
-    found = tx.execute(select(links).where(mine).order_by(links.c.position, links.c.place)).all()
+    found = tx.execute(_AT_PLACES, {"manifest": manifest, "positions": positions}).all()
     keys = {row.parent_key for row in found}
-    told = (staged.c.operation, staged.c.model, staged.c.request, staged.c.fingerprint)
-    rows = tx.execute(
-        select(staged.c.custom_id_key, *told).where(staged.c.manifest == manifest, staged.c.custom_id_key.in_(keys))
-    )
-    known = {row.custom_id_key: Asked(*row[1:]) for row in rows}
-    if batch is not None and keys - known.keys():
-        held = select(jobs.c.custom_id_key, jobs.c.operation, jobs.c.model, jobs.c.request, jobs.c.fingerprint)
-        others = held.where(jobs.c.batch_id == batch.id, jobs.c.custom_id_key.in_(keys - known.keys()))
-        known |= {row.custom_id_key: Asked(*row[1:]) for row in tx.execute(others)}
+    known = {row.custom_id_key: Asked(*row[1:]) for row in tx.execute(_BY_KEY, {"manifest": manifest, "keys": list(keys)})}
+    others = keys - known.keys()
+    if batch is not None and others:
+        held = tx.execute(_HELD_BY_KEY, {"batch": batch.id, "keys": list(others)})
+        known |= {row.custom_id_key: Asked(*row[1:]) for row in held}
     for row in found:
         yield _link(row, known.get(row.parent_key))
 
@@ -159,27 +178,36 @@ def _link(row: Any, parent: Asked | None = None) -> Link:
 
 def advance(tx: Connection, manifest: int, level: int) -> bool:
     """Give this level to the rows whose parents all have one; False if there are none. From 1 on, one after the other."""
-    below, mine, above = links.alias("below"), links.alias("mine"), links.alias("above")
-    is_open = (
-        exists()
-        .where(mine.c.manifest == manifest, mine.c.key == links.c.key)
-        .where(above.c.manifest == manifest, above.c.key == mine.c.parent_key, above.c.level.is_(None))
+    return bool(tx.execute(_FIRST if level == 1 else _NEXT, {"manifest": manifest, "level": level}).rowcount)
+
+
+# The rows are found before the first of them is changed: else SQLite would take a level that was just given for an old one.
+_READY = """
+    UPDATE links SET level = :level WHERE manifest = :manifest AND position IN (
+        SELECT ready.position FROM links AS ready WHERE ready.manifest = :manifest AND +ready.level IS NULL AND NOT EXISTS (
+            SELECT 1 FROM links AS mine JOIN links AS above
+            ON above.manifest = :manifest AND above.key = mine.parent_key AND above.level IS NULL
+            WHERE mine.manifest = :manifest AND mine.key = ready.key
+        ){further}
     )
-    ready = [links.c.manifest == manifest, links.c.level.is_(None), ~is_open]
-    if level > 1:
-        # Only what takes from the level before can have become ready: a long chain is not walked again for each of its rows.
-        freed = select(mine.c.key).join(below, and_(below.c.manifest == manifest, below.c.key == mine.c.parent_key))
-        ready.append(links.c.key.in_(freed.where(mine.c.manifest == manifest, below.c.level == level - 1)))
-    return bool(tx.execute(update(links).where(*ready).values(level=level)).rowcount)
+"""
+# Only what takes from the level before can have become ready: a long chain is not walked again for each of its rows. CROSS JOIN
+# makes SQLite begin with that level, and + with the keys below it: when the table was analyzed, nobody had a level.
+_IS_BELOW = """ AND ready.key IN (
+            SELECT mine.key FROM links AS above CROSS JOIN links AS mine
+            WHERE above.manifest = :manifest AND above.level = :level - 1
+            AND mine.manifest = :manifest AND mine.parent_key = above.key
+        )"""
+_FIRST, _NEXT = text(_READY.format(further="")), text(_READY.format(further=_IS_BELOW))
 
 
 def circle(tx: Connection, manifest: int) -> list[Link]:
     """Rows without a level that need each other, each the next one, beginning with the first in the manifest; or none."""
-    here = tx.execute(_open(manifest).where(links.c.position >= 0).limit(1)).first()
+    here = tx.execute(_OPEN, {"manifest": manifest}).first()
     walked: dict[str, Link] = {}
     while here is not None and here.key not in walked:
         walked[here.key] = _link(here)
-        here = tx.execute(_open(manifest).where(links.c.key == here.parent_key).limit(1)).first()
+        here = tx.execute(_OPEN_AT, {"manifest": manifest, "at": here.parent_key}).first()
     if here is None:
         return []
     keys = list(walked)
@@ -188,12 +216,17 @@ def circle(tx: Connection, manifest: int) -> list[Link]:
     return [*around[begin:], *around[:begin]]
 
 
-def _open(manifest: int) -> Select[Any]:
-    """Links to parents that have no level either."""
-    above = links.alias("above")
-    is_open = exists().where(above.c.manifest == manifest, above.c.key == links.c.parent_key, above.c.level.is_(None))
-    mine = (links.c.manifest == manifest, links.c.level.is_(None), is_open)
-    return select(links).where(*mine).order_by(links.c.position, links.c.place)
+_above = links.alias("above")
+# A link to a parent that has no level either.
+_ANY_OPEN = (
+    select(links)
+    .where(_MINE, links.c.level.is_(None))
+    .where(exists().where(_above.c.manifest == links.c.manifest, _above.c.key == links.c.parent_key, _above.c.level.is_(None)))
+    .order_by(links.c.position, links.c.place)
+    .limit(1)
+)
+_OPEN = _ANY_OPEN.where(links.c.position >= 0)
+_OPEN_AT = _ANY_OPEN.where(links.c.key == bindparam("at"))
 
 
 def break_open(tx: Connection, manifest: int, around: Sequence[Link], level: int) -> None:
@@ -205,19 +238,19 @@ def break_open(tx: Connection, manifest: int, around: Sequence[Link], level: int
 
 def asked(tx: Connection, manifest: int, positions: Sequence[int]) -> dict[int, Asked]:
     """What staged rows ask for, by position."""
-    told = (staged.c.operation, staged.c.model, staged.c.request, staged.c.fingerprint)
-    query = select(staged.c.position, *told).where(staged.c.manifest == manifest, staged.c.position.in_(positions))
-    return {row.position: Asked(*row[1:]) for row in tx.execute(query)}
+    return {row.position: Asked(*row[1:]) for row in tx.execute(_BY_PLACE, {"manifest": manifest, "positions": positions})}
 
 
 def change(tx: Connection, manifest: int, rows: Sequence[dict[str, Any]]) -> None:
     """Write staged rows anew: `at`, `new_request`, `new_fingerprint`."""
-    tx.execute(
-        update(staged)
-        .where(staged.c.manifest == bindparam("of_manifest"), staged.c.position == bindparam("at"))
-        .values(request=bindparam("new_request"), fingerprint=bindparam("new_fingerprint")),
-        [{"of_manifest": manifest, **row} for row in rows],
-    )
+    tx.execute(_CHANGE, [{"of_manifest": manifest, **row} for row in rows])
+
+
+_CHANGE = (
+    update(staged)
+    .where(staged.c.manifest == bindparam("of_manifest"), staged.c.position == bindparam("at"))
+    .values(request=bindparam("new_request"), fingerprint=bindparam("new_fingerprint"))
+)
 
 
 def made_from_changed(tx: Connection, manifest: int, batch: Batch) -> Listed:

@@ -110,3 +110,21 @@ def test_what_came_of_a_batch_is_counted_without_those_that_only_wait(ledger):
         reports.money(tx, ledger.batch())
     (found,) = [step for step, _ in told if "jobs" in step]
     assert "ix_jobs_tried" in found
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("index", "ask"),
+    [
+        ("ix_jobs_claim", _ASKED["claim"]),
+        ("ix_jobs_parents", lambda tx, batch, _: chains.has_any(tx, batch.id)),
+    ],
+)
+def test_what_waits_for_others_is_not_walked_to_find_what_can_be_claimed(ledger, index, ask):
+    """Nor what has nobody waiting for it, to find the parents: each has an index of its own."""
+    ledger.submit(ledger.row("waiting"))
+    with plans(ledger.database) as told, ledger.database.write() as tx:
+        ask(tx, ledger.batch(), ledger)
+    found = [step for step, _ in told if re.search(r"SEARCH (jobs|parents)\b.*INDEX ix", step)]
+    assert found
+    assert [step for step in found if index not in step] == []

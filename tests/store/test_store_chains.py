@@ -300,7 +300,7 @@ def test_other_batches_have_other_heroes(ledger):
 
 @pytest.mark.parametrize(("taken", "statements"), [([], 7), (["@done"], 8)])
 def test_who_has_to_do_with_nobody_pays_nothing(ledger, taken, statements):
-    """Claiming and finishing a job takes seven statements, whatever other jobs wait for; a child asks for its inputs as well."""
+    """Claiming and finishing a job takes seven statements, whatever others wait for; a child asks for its inputs, too."""
     put(ledger, {"done": [], "hero": [], "child": ["@hero"]})
     ledger.succeed(ledger.claim())
     put(ledger, {"done": [], "hero": [], "child": ["@hero"], "this": taken}, at=1)
