@@ -10,6 +10,7 @@ from typing import Any
 from batchgen.core import assembly, identity, parameters
 from batchgen.core.assembly import Wanted
 from batchgen.core.catalog import VENDORS, Catalog
+from batchgen.core.inputs import warnings as input_warnings
 from batchgen.core.manifest import Problem, Row, Unreadable, shortened
 from batchgen.core.parameters import Finding
 from batchgen.core.recipe import Recipe
@@ -135,6 +136,7 @@ def _checked(row: Row, terms: Terms, inputs: InputFiles) -> tuple[Wanted | None,
 
 def _told(wanted: Wanted, terms: Terms) -> list[str]:
     told = list(_warnings(wanted.request.model, tuple(wanted.request.parameters.items()), terms.catalog))
+    told += [finding.message for finding in input_warnings(terms.catalog.find(wanted.request.model), wanted.request)]
     if terms.simulated and (gone := parameters.unavailable(wanted.request.model, terms.day, terms.catalog)):
         is_simulated = terms.catalog.find(wanted.request.model) is not None
         told.append(f"{gone}; only the sandbox still answers to it" if is_simulated else gone)
