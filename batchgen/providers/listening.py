@@ -53,10 +53,17 @@ async def listen(reply: aiohttp.ClientResponse, most_bytes: int, listener: Liste
                 size += len(part)
                 if size > most_bytes:
                     raise TooLong(most_bytes)
-                events += [event for event in splitter.feed(part) if await listener.hear(event)]
+                for event in splitter.feed(part):
+                    is_kept = await listener.hear(event)
+                    events += [event] * is_kept
                 if listener.has_all and patience.when() is None:
                     patience.reschedule(asyncio.get_running_loop().time() + _GRACE_S)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         broken = error
+    except asyncio.CancelledError:
+        if not events:
+            raise
+        # Who stops waiting gives up what has not come, and nothing else.
+        broken = ConnectionAbortedError("stopped before the whole answer came")
     events += [event for event in splitter.rest() if await listener.hear(event)]
     return Stream(tuple(events), broken)

@@ -228,6 +228,33 @@ def test_previews_are_handed_on_as_they_come():
     assert (previews, answer.images) == ([SMALL], (A,))
 
 
+@pytest.mark.parametrize(("parts", "came"), [([DONE, preview(SMALL)], (A,)), ([preview(SMALL)], None)])
+def test_who_stops_waiting_keeps_what_has_come(parts, came):
+    """The first of two images is kept, and what becomes of the other is unknown; without one there is nothing to keep."""
+
+    async def run():
+        seen = asyncio.Event()
+
+        async def on_preview(_image):
+            seen.set()
+
+        async with ScriptedServer([stream(*parts, end="open")]) as server, opened(server.base) as provider:
+            call = asyncio.create_task(provider.send(asking(2, previews=1), "label", Sending(), on_preview))
+            await asyncio.wait_for(seen.wait(), 5)
+            # The preview has been handed on; now the next event is waited for.
+            await asyncio.sleep(0)
+            call.cancel()
+            (got,) = await asyncio.gather(call, return_exceptions=True)
+            return got if came is None else provider.read(got, asking(2), NOW)
+
+    found = asyncio.run(run())
+    if came is None:
+        assert isinstance(found, asyncio.CancelledError)
+        return
+    assert (found.ending.outcome, found.images) == (Outcome.UNKNOWN, came)
+    assert found.ending.error_message == "stopped before the whole answer came"
+
+
 def test_who_does_not_watch_gets_the_image():
     """Previews that nobody wants are let go."""
 
