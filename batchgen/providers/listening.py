@@ -55,7 +55,8 @@ async def listen(reply: aiohttp.ClientResponse, most_bytes: int, listener: Liste
                     raise TooLong(most_bytes)
                 for event in splitter.feed(part):
                     is_kept = await listener.hear(event)
-                    events += [event] * is_kept
+                    if is_kept:
+                        events.append(event)
                 if listener.has_all and patience.when() is None:
                     patience.reschedule(asyncio.get_running_loop().time() + _GRACE_S)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
