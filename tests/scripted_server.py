@@ -168,6 +168,45 @@ def half() -> Behaviour:
     return Behaviour(answer)
 
 
+def event(kind: str, **content: Any) -> bytes:
+    """An event as the vendor writes it."""
+    return f"event: {kind}\ndata: {json.dumps({'type': kind, **content})}\n\n".encode()
+
+
+def completed(image: bytes, kind: str = "image_generation", usage: Any = USAGE) -> bytes:
+    """The event that completes an image."""
+    told = {} if usage is None else {"usage": usage}
+    return event(f"{kind}.completed", b64_json=base64.b64encode(image).decode(), **told)
+
+
+def preview(image: bytes, index: int = 0, kind: str = "image_generation") -> bytes:
+    """The event with an image that is not done yet."""
+    return event(f"{kind}.partial_image", b64_json=base64.b64encode(image).decode(), partial_image_index=index)
+
+
+def stream(*parts: bytes, end: str = "well", pause: Callable[["ScriptedServer"], Awaitable[Any]] | None = None) -> Behaviour:
+    """These bytes as a stream of events, each part as it is. It ends well, or is `cut` off, or stays `open` until `release`.
+
+    `pause` is awaited before the last part.
+    """
+
+    async def answer(server: "ScriptedServer", request: web.Request, _seen: Seen) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8", "x-request-id": "req_9"})
+        await response.prepare(request)
+        for number, part in enumerate(parts, start=1):
+            if pause is not None and number == len(parts):
+                await pause(server)
+            await response.write(part)
+        assert request.transport is not None
+        if end == "cut":
+            request.transport.close()
+        if end == "open":
+            await server.release.wait()
+        return response
+
+    return Behaviour(answer)
+
+
 def hang(then: Behaviour | None = None) -> Behaviour:
     """Nothing until `release` is set, then another behaviour (or images)."""
 

@@ -17,12 +17,15 @@ from filelock import FileLock
 
 from batchgen.artifacts import files
 from batchgen.artifacts.answers import Record
+from batchgen.artifacts.image import inspect
 from batchgen.artifacts.journal import Journal
 from batchgen.artifacts.syncs import FolderSyncs
 from batchgen.core.artifact import Artifact
 
 # Replies that could not be understood, for a person to look at: the newest ones, so that they do not pile up.
 UNREAD = "unread"
+# Images that are not done, by batch: no image of the ledger, and so not below the root.
+PREVIEWS = "previews"
 _OWNER_ONLY = 0o600
 _MOST_UNREAD = 20
 # Less than one large image: to begin would be to buy what cannot be kept.
@@ -110,6 +113,19 @@ class Desk:
         for old in sorted((file for file in folder.iterdir() if file.is_file()), key=_age)[:-_MOST_UNREAD]:
             old.unlink(missing_ok=True)
         return path
+
+    def keep_preview(self, folder: str, name: str, data: bytes) -> None:
+        """Store what a stream shows before an image is done, for a person to look at. Raises OSError, NotAnImage."""
+        extension = inspect(data).extension
+        home = self._folder.parent / PREVIEWS / folder
+        for place in (home.parent, home):
+            files.refuse_link(place)
+            place.mkdir(mode=0o700, exist_ok=True)
+        path = home / f"{name}.{extension}"
+        part = path.with_name(f"{path.name}.part")
+        # Not waited for until it is durable: it is no loss when it is lost.
+        part.write_bytes(data)
+        part.replace(path)
 
     def place(self, records: Sequence[Record]) -> list[OSError | None]:
         """Rename the parts to where they belong, durably; which could not be is returned.

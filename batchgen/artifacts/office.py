@@ -9,11 +9,12 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from batchgen.artifacts import files
-from batchgen.artifacts.desk import UNREAD, Desk, disk_full, room_on_disk
+from batchgen.artifacts.desk import PREVIEWS, UNREAD, Desk, disk_full, room_on_disk
 
 # What is on its way, where it cannot lie beside the root.
 HOME_INSIDE = ".answers"
 _LOCK = "lock"
+_NO_DESKS = (UNREAD, PREVIEWS)
 
 
 class Office:
@@ -43,7 +44,7 @@ class Office:
         files.refuse_link(self._home)
         dead = []
         with self._everybody():
-            for folder in sorted(path for path in self._home.iterdir() if path.is_dir() and path.name != UNREAD):
+            for folder in sorted(path for path in self._home.iterdir() if path.is_dir() and path.name not in _NO_DESKS):
                 lock = _lock(folder)
                 try:
                     lock.acquire()

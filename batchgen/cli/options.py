@@ -12,7 +12,7 @@ import click
 from batchgen.core import fields, tutorials
 from batchgen.core.inputs import anchored
 from batchgen.core.manifest import typed
-from batchgen.core.parameters import PARAMETERS, Choice, unfit
+from batchgen.core.parameters import PARAMETERS, Choice, Truth, unfit
 from batchgen.core.request import Value
 from batchgen.errors import WrongUsage
 
@@ -62,6 +62,7 @@ def request_fields(command: _Command) -> _Command:
     for name in reversed(FIELD_OPTIONS):
         kind = PARAMETERS.get(name)
         words = f" One of {', '.join(kind.words)}." if isinstance(kind, Choice) else ""
+        words = " One of true, false." if isinstance(kind, Truth) else words
         option = click.option(_written(name), name, help=f"{name} of rows that do not give it.{words}")
         command = option(command)
     # Whoever types one of these is told what to write instead.
@@ -103,8 +104,6 @@ def column_mapping(columns: Sequence[str], *, translate: bool = False) -> dict[s
         if not equals or field is None:
             known = ", ".join(fields.FIELDS)
             raise WrongUsage(f"--column {text}: write FIELD=HEADER, where FIELD is one of {known}")
-        if field in fields.NOT_YET and header:
-            raise WrongUsage(f"--column {text}: {field} is not supported yet")
         if field in tutorials.FIELDS and header and not (translate and field in tutorials.TRANSLATED):
             raise WrongUsage(f"--column {text}: {field} {tutorials.FIELDS[field]}")
         mapping[field] = header.strip()

@@ -35,7 +35,7 @@ class Model:
     replacement: str = ""
     certain_sizes: bool = True  # False: the vendor has not said that `sizes` holds for this model
     fidelities: tuple[str, ...] | None = None  # values of input_fidelity; none: it must be left out; None: not documented
-    takes_markup: bool = False
+    takes_markup: bool | None = False  # None: not documented
     uncertain: tuple[tuple[str, str], ...] = ()  # (parameter, value): the documents contradict each other or are silent
 
     def shut_down_by(self, day: date) -> bool:
@@ -91,7 +91,7 @@ _MODELS: tuple[Model, ...] = (
             sizes=SizeRule(),
             output_formats=("png", "jpeg", "webp", "gif", "svg"),
             certain_sizes=False,
-            takes_markup=True,
+            takes_markup=None,
             uncertain=(
                 *_FIDELITY_UNKNOWN,
                 ("quality", "xhigh"),

@@ -27,9 +27,6 @@ INPUT_COLUMNS: tuple[str, ...] = (IMAGE, *_ONE_EACH, MASK, MARKUP)
 REQUEST_FIELDS: tuple[str, ...] = ("prompt", "model", *PARAMETERS)
 FIELDS: tuple[str, ...] = (CUSTOM_ID, PRIORITY, *REQUEST_FIELDS, OPERATION, *INPUTS)
 
-# Fields of the API that would change what is made. Taking such a column for metadata would buy the wrong picture.
-NOT_YET: tuple[str, ...] = ("stream", "partial_images", "svg")
-
 _NEAR = 0.8  # similarity of difflib above which a header is taken for a misspelt field
 _SHORTEST_NEAR = 4  # shorter words are near to everything
 _MOST_LISTED = 20
@@ -77,9 +74,8 @@ def canonical(field: str) -> str | None:
 
 def mappable(word: str) -> str | None:
     """The field that a person can map to a column, or away from one of their own; None for any other word."""
-    folded = word.strip().casefold()
-    refused = folded if folded in NOT_YET else tutorials.plain(word)
-    return canonical(word) or (refused if refused in NOT_YET or refused in tutorials.FIELDS else None)
+    refused = tutorials.plain(word)
+    return canonical(word) or (refused if refused in tutorials.FIELDS else None)
 
 
 def near(word: str, known: Iterable[str]) -> str | None:
@@ -144,13 +140,10 @@ def _suspicious(name: str, mapping: Mapping[str, str]) -> Iterable[Finding]:
     if dead in tutorials.FIELDS and dead not in mapping:
         yield Finding(name, f"{tutorials.FIELDS[dead]}; if the column is your own, say --column {dead}=")
         return
-    if word in NOT_YET and word not in mapping:
-        yield Finding(name, f"is not supported yet; if the column is your own, say --column {word}=")
-        return
     # `id` beside a custom_id, and what --column gave away, are the person's own columns.
-    if canonical(word) is not None or word in NOT_YET or dead in tutorials.FIELDS:
+    if canonical(word) is not None or dead in tutorials.FIELDS:
         return
-    meant = near(word, (field for field in (*FIELDS, *NOT_YET) if field not in mapping))
+    meant = near(word, (field for field in FIELDS if field not in mapping))
     if meant is not None:
         yield Finding(
             name, f"is not a field; if you mean {meant}, write that; if the column is your own, say --column {meant}="

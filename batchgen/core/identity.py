@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from batchgen.core.request import Value
+from batchgen.core.request import TRANSPORT, Value
 
 MOST_CHARACTERS = 120
 MOST_BYTES = (
@@ -55,10 +55,11 @@ def fault(name: str) -> str:
 def derive(cells: Mapping[str, Value], words: str | None = None) -> str:
     """A custom_id out of a row's own request cells: the first of its words and a hash (64 bits) of all cells.
 
-    Its words are its prompt where no others are given. Other cells, other rows and the row's place do not enter, so none of
-    them changes it.
+    Its words are its prompt where no others are given. Other cells, other rows, the row's place and how its image comes do not
+    enter, so none of them changes it.
     """
-    digest = hashlib.sha256(_encode_sorted(dict(cells))).hexdigest()[:16]
+    decisive = {name: value for name, value in cells.items() if name not in TRANSPORT}
+    digest = hashlib.sha256(_encode_sorted(decisive)).hexdigest()[:16]
     return f"{slug(str(cells.get('prompt', '')) if words is None else words)}-{digest}"
 
 

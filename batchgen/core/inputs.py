@@ -15,8 +15,8 @@ import msgspec
 from batchgen.core import chains
 from batchgen.core.catalog import Model
 from batchgen.core.fields import INPUT_COLUMNS
-from batchgen.core.parameters import Finding
-from batchgen.core.request import IMAGE, LINKS, MARKUP, MASK, RESULT, Input, Value
+from batchgen.core.parameters import LEFT_OPEN, Finding
+from batchgen.core.request import IMAGE, LINKS, MARKUP, MASK, RESULT, Input, Request, Value
 
 _MOST_IMAGES = 16
 _APART = ";"
@@ -208,11 +208,25 @@ def problems(entry: Model | None, parameters: Mapping[str, Value], roles: Collec
         found += _fidelity(entry.name, entry.fidelities, str(parameters["input_fidelity"]))
     if MARKUP in roles and MASK in roles:
         found.append(Finding(MARKUP, "does not go together with a mask: leave one of them out"))
-    if MARKUP in roles and entry is not None and not entry.takes_markup:
+    if MARKUP in roles and entry is not None and entry.takes_markup is False:
         found.append(Finding(MARKUP, f"{entry.name} does not take it; the 2.5 and 2.6 models do"))
     if parameters.get("output_format") == "gif" and MASK in roles:
         found.append(Finding(MASK, "does not go with output_format gif"))
     return tuple(found)
+
+
+def warnings(entry: Model | None, request: Request) -> tuple[Finding, ...]:
+    """What may be refused of an edit: the vendor's documents are silent. An unknown model is warned of as a whole."""
+    if entry is None or not request.inputs:
+        return ()
+    is_form = all(one.is_file for one in request.inputs)
+    is_marked = any(one.role == MARKUP for one in request.inputs)
+    doubtful = [
+        ("moderation", "moderation may be refused beside input files", is_form and "moderation" in request.parameters),
+        (MARKUP, f"{MARKUP} may be refused beside a link", is_marked and not is_form),
+        (MARKUP, f"{MARKUP} may be refused by {entry.name}", is_marked and entry.takes_markup is None),
+    ]
+    return tuple(Finding(field, f"{words}: {LEFT_OPEN}") for field, words, is_so in doubtful if is_so)
 
 
 def _fidelity(model: str, allowed: Sequence[str], value: str) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from batchgen.core import fields, tutorials
 from batchgen.core.fields import CUSTOM_ID
 from batchgen.core.inputs import joined
 from batchgen.core.manifest import MOST_ROW_CHARACTERS, Row, Unreadable, typed
+from batchgen.core.nesting import unfolded
 from batchgen.core.parameters import Finding
 from batchgen.core.request import EDIT, GENERATE, IMAGE, MASK, Value
 
@@ -51,6 +52,7 @@ def _row(number: int, text: str, by_keys: Any, taken: Sequence[str]) -> Row:
         return _refused(number, 'must be an object in braces, like {"prompt": "a red bicycle"}')
     if value.keys() >= _BATCH_KEYS or isinstance(value.get("body"), dict):
         return _batch_row(number, value, taken)
+    value = unfolded(value)
     columns: fields.Columns = by_keys(tuple(value))
     keys = list(value)
     findings = list(columns.findings)
@@ -72,6 +74,7 @@ def _batch_row(number: int, value: dict[str, Any], taken: Sequence[str]) -> Row:
     operation = _OPERATIONS.get(str(value.get("url", "")), None if "url" in value else GENERATE)
     if operation is None:
         findings.append(Finding("url", f"{value['url']}: only {' and '.join(_OPERATIONS)} are supported"))
+    body = unfolded(body)
     inputs, misnamed = _body_inputs(body)
     findings += misnamed
     plain = {key: cell for key, cell in body.items() if key not in _BODY_INPUTS}
@@ -127,8 +130,6 @@ def _nested(value: Mapping[str, Any]) -> list[Finding]:
 
 
 def _unknown_in_body(key: str) -> str:
-    if key in fields.NOT_YET:
-        return "is not supported yet"
     if tutorials.plain(key) in tutorials.FIELDS:
         return tutorials.FIELDS[tutorials.plain(key)]
     meant = fields.near(key, fields.REQUEST_FIELDS)

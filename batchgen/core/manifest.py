@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from batchgen.core.fields import CUSTOM_ID, NO_COLUMNS, PRIORITY, Columns
-from batchgen.core.parameters import PARAMETERS, Finding, Integer
+from batchgen.core.parameters import PARAMETERS, Finding, Integer, Truth
 from batchgen.core.request import Value
 
 # One row may hold this much text; what is longer is a broken quote or not a manifest.
 MOST_ROW_CHARACTERS = 4_000_000
 
+# Spreadsheets write them in capitals.
+_TRUTHS = {"true": True, "false": False}
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
 # Longer messages hold a text of the manifest, mostly at their beginning; what is wrong with it stands at the end.
 _MOST_MESSAGE = 500
@@ -84,4 +86,6 @@ def typed(field: str, text: str) -> Value:
         return int(stripped) if _WHOLE_NUMBER.fullmatch(stripped) else stripped
     if isinstance(PARAMETERS.get(field), Integer) and stripped.isascii() and stripped.isdecimal() and len(stripped) <= 9:
         return int(stripped)
+    if isinstance(PARAMETERS.get(field), Truth):
+        return _TRUTHS.get(stripped.lower(), stripped)
     return stripped

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from batchgen.core import fields, identity, parameters
-from batchgen.core.fields import CUSTOM_ID, FIELDS, NOT_YET
+from batchgen.core.fields import CUSTOM_ID, FIELDS
 from batchgen.core.manifest import typed
 from batchgen.core.parameters import Finding
 from batchgen.core.request import Value
@@ -76,11 +76,9 @@ def _of_key(key: str, table: Mapping[str, Sequence[Value]]) -> Iterator[str]:
         yield "cannot be varied: the names of the images are made of the row's own and the values"
     elif field == "prompt":
         yield "cannot be varied: write one prompt above the tables, with {column} for what the matrix varies"
-    elif word in NOT_YET:
-        yield "is not supported yet"
     elif [known.strip().casefold() for known in table].count(word) > 1:
         yield "stands twice"
-    elif field is None and (meant := fields.near(word, (*FIELDS, *NOT_YET))):
+    elif field is None and (meant := fields.near(word, FIELDS)):
         yield f"is not a field; if you mean {meant}, write that; if not, choose another word"
 
 

@@ -13,6 +13,9 @@ from batchgen.core.request import Value
 
 PROMPT_MOST_CHARACTERS = 32_000
 
+# Said of what warns and does not refuse.
+LEFT_OPEN = "the vendor's documents leave it open"
+
 # Above so many pixels the vendor calls sizes experimental (2560x1440).
 _EXPERIMENTAL_PIXELS = 2560 * 1440
 
@@ -45,10 +48,15 @@ class Text:
     """Free text that is not empty."""
 
 
-Kind = Integer | Choice | Text
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """True or false."""
 
-# Every parameter of POST images/generations and images/edits that a manifest can carry, beside prompt, model and the images
-# (reference 1.1 and 1.2, SDK 3.52.0).
+
+Kind = Integer | Choice | Text | Truth
+
+# Every parameter of POST images/generations and images/edits, beside prompt, model and the images (reference 1.1 and 1.2, SDK
+# 3.52.0). Those of the object `svg` are fields of their own here, since a table has no objects (`core/nesting.py`).
 PARAMETERS: dict[str, Kind] = {
     "size": Text(),
     "quality": Choice(("low", "medium", "high", "xhigh", "max", "auto")),
@@ -63,7 +71,14 @@ PARAMETERS: dict[str, Kind] = {
     "frame_duration_ms": Integer(10, 655_350),
     "safety_identifier": Text(),
     "user": Text(),
+    "stream": Truth(),
+    "partial_images": Integer(0, 3),
+    "svg_model": Text(),
+    "svg_effort": Choice(("none", "minimal", "low", "medium", "high", "xhigh", "max")),
 }
+
+# The events of a stream hold no such image.
+_UNSTREAMED = ("gif", "svg")
 
 
 def problems(model: str, parameters: Mapping[str, Value], catalog: Catalog = VENDORS) -> tuple[Finding, ...]:
@@ -73,7 +88,7 @@ def problems(model: str, parameters: Mapping[str, Value], catalog: Catalog = VEN
     sound = {name: value for name, value in parameters.items() if name not in bad}
     return (
         *found,
-        *(Finding(name, f"{sound[name]}: {message}") for name, message in _broken_rules(catalog.find(model), sound)),
+        *(Finding(name, f"{_shown(sound[name])}: {message}") for name, message in _broken_rules(catalog.find(model), sound)),
     )
 
 
@@ -88,8 +103,7 @@ def warnings(model: str, parameters: Mapping[str, Value], catalog: Catalog = VEN
     edges = sizes.edges_of(size)
     if not entry.certain_sizes and isinstance(entry.sizes, SizeRule) and edges and sizes.fault(entry.sizes, *edges):
         doubtful.append(("size", size))
-    left_open = f"may be refused by {entry.name}: the vendor's documents leave it open"
-    found = [Finding(name, f"{name}={value} {left_open}") for name, value in doubtful]
+    found = [Finding(name, f"{name}={value} may be refused by {entry.name}: {LEFT_OPEN}") for name, value in doubtful]
     if isinstance(entry.sizes, SizeRule) and edges and edges[0] * edges[1] > _EXPERIMENTAL_PIXELS:
         found.append(Finding("size", f"size={size} is experimental: so the vendor calls what is above 2560x1440"))
     return tuple(found)
@@ -134,6 +148,9 @@ def misfits(name: str, value: Value) -> Iterator[Finding]:
         case Text():
             if not isinstance(value, str) or not value:
                 yield Finding(name, "is empty" if value == "" else f"{value!s}: must be text")
+        case Truth():
+            if not isinstance(value, bool):
+                yield Finding(name, f"{value!s}: must be true or false")
         case None:
             yield Finding(name, "is not a parameter of the API")
 
@@ -159,6 +176,10 @@ def _broken_rules(model: Model | None, parameters: Mapping[str, Value]) -> Itera
     else:
         told = [(name, rule(model, parameters)) for name, rule in _RULES if name in parameters]
     return ((name, message) for name, message in told if message)
+
+
+def _shown(value: Value) -> Value:
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def _quality(model: Model, parameters: Mapping[str, Value]) -> str:
@@ -187,6 +208,23 @@ def _n(model: Model, parameters: Mapping[str, Value]) -> str:
 
 def _gif_only(model: Model, parameters: Mapping[str, Value]) -> str:
     return "" if parameters.get("output_format") == "gif" else "only goes with output_format gif"
+
+
+def _stream(model: Model, parameters: Mapping[str, Value]) -> str:
+    made = parameters.get("output_format", "png")
+    return f"does not go with output_format {made}; write false" if parameters["stream"] and made in _UNSTREAMED else ""
+
+
+def _partial_images(model: Model, parameters: Mapping[str, Value]) -> str:
+    return "" if parameters.get("stream") else "only goes with stream=true"
+
+
+def _svg_model(model: Model, parameters: Mapping[str, Value]) -> str:
+    return "" if parameters.get("output_format") == "svg" else "only goes with output_format svg"
+
+
+def _svg_effort(model: Model, parameters: Mapping[str, Value]) -> str:
+    return _svg_model(model, parameters) or ("" if "svg_model" in parameters else "needs svg_model, the model that it is for")
 
 
 def _size(model: Model, parameters: Mapping[str, Value]) -> str:
@@ -222,4 +260,8 @@ _RULES: tuple[tuple[str, Callable[[Model, Mapping[str, Value]], str]], ...] = (
     ("n", _n),
     ("frame_count", _gif_only),
     ("frame_duration_ms", _gif_only),
+    ("stream", _stream),
+    ("partial_images", _partial_images),
+    ("svg_model", _svg_model),
+    ("svg_effort", _svg_effort),
 )

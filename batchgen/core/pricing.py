@@ -21,6 +21,9 @@ PROMPT_OVERHEAD_TOKENS = 6
 # And an edit more, growing with its inputs: some forty were measured with one, the vendor says nothing.
 INPUT_OVERHEAD_TOKENS = 64
 
+# What the vendor's image guide says of each preview, in output tokens.
+PREVIEW_TOKENS = 100
+
 # Text has about as many bytes a token; good for an estimate and for no bound.
 _BYTES_A_TOKEN = 4
 # Statuses of a whole answer; a gateway may say 201 where the vendor says 200.
@@ -154,10 +157,11 @@ def _most_output_tokens(model: str, quality: str, size: str) -> int:
 def cost_micros(model: str, usage: Usage, day: date) -> int | None:
     """What reported usage costs on a day, in USD micros; None without a price or without output tokens.
 
-    Output tokens that are not told apart are priced as image tokens, the dearer kind.
+    Output tokens that are not told apart are priced as image tokens, the dearer kind. The model that writes an SVG has a price
+    that nobody has published.
     """
     rates = rates_on(model, day)
-    if rates is None or usage.output_tokens is None:
+    if rates is None or usage.output_tokens is None or usage.author_tokens:
         return None
     text_out = min(usage.output_text_tokens or 0, usage.output_tokens)
     exact = (
@@ -211,7 +215,7 @@ def likely_micros(request: Request, day: date) -> int | None:
     """
     likely = sum(_likely_input_tokens(request, one) for one in request.inputs)
     usage = _usage(request, -(-len(request.prompt.encode()) // _BYTES_A_TOKEN), likely)
-    return cost_micros(request.model, usage, day)
+    return None if _has_author(request) else cost_micros(request.model, usage, day)
 
 
 def _likely_input_tokens(request: Request, one: Input) -> int:
@@ -225,14 +229,19 @@ def _likely_input_tokens(request: Request, one: Input) -> int:
 def _usage(request: Request, prompt_tokens: int, input_tokens: int) -> Usage:
     quality, size = (str(request.parameters.get(name, "auto")) for name in ("quality", "size"))
     text = prompt_tokens + PROMPT_OVERHEAD_TOKENS + INPUT_OVERHEAD_TOKENS * len(request.inputs)
-    output = _most_output_tokens(request.model, quality, size)
+    output = _most_output_tokens(request.model, quality, size) + PREVIEW_TOKENS * request.previews
     n = request.images
     return Usage(input_text_tokens=text * n, input_image_tokens=input_tokens * n or None, output_tokens=output * n)
 
 
 def worst_case_micros(request: Request, day: date) -> int | None:
     """The most one attempt at a request can cost, in USD micros; None for a model without a price."""
-    return cost_micros(request.model, most_usage(request), day)
+    return None if _has_author(request) else cost_micros(request.model, most_usage(request), day)
+
+
+def _has_author(request: Request) -> bool:
+    """Whether a second model has a part in it, whose tokens nobody can tell before."""
+    return request.parameters.get("output_format") == "svg"
 
 
 def dollars(micros: int) -> str:

@@ -7,10 +7,14 @@ from typing import Any
 
 import msgspec
 
+from batchgen.core.nesting import folded
+
 Value = str | int | float | bool
 
 GENERATE, EDIT = "generate", "edit"
 IMAGE, MASK, MARKUP = "image", "mask", "markup"
+# How the image comes to us; it is the same image however it comes, and what was made one way is not made again for another.
+TRANSPORT = ("stream", "partial_images")
 # How a source begins that is no path.
 LINKS = ("http://", "https://", "data:")
 # And how one that is the result of another row; no path on a shelf begins so.
@@ -49,7 +53,7 @@ class Input(msgspec.Struct, frozen=True, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call to the API. `parameters` holds what goes into the body beside prompt and model."""
+    """One call to the API. `parameters` are what goes into the body beside prompt and model, by the names of our fields."""
 
     operation: str
     model: str
@@ -62,19 +66,30 @@ class Request:
         """How many images one answer should hold."""
         return int(self.parameters.get("n", 1))
 
+    @property
+    def is_streamed(self) -> bool:
+        """Whether the answer may come as a stream of events."""
+        return self.parameters.get("stream") is True
+
+    @property
+    def previews(self) -> int:
+        """How many previews of each image may come before it."""
+        return int(self.parameters.get("partial_images", 0))
+
     def asking_for(self, images: int) -> "Request":
         """The same request for another number of images."""
         return self if images == self.images else replace(self, parameters={**self.parameters, "n": images})
 
     @property
-    def body(self) -> dict[str, Value]:
+    def body(self) -> dict[str, Any]:
         """Everything that is sent but the inputs."""
-        return {"model": self.model, "prompt": self.prompt, **self.parameters}
+        return folded({"model": self.model, "prompt": self.prompt, **self.parameters})
 
     @property
     def fingerprint(self) -> str:
-        """sha256 in hex over everything that decides what comes back; where an input lies does not."""
-        decisive: list[Any] = [self.operation, self.body]
+        """sha256 in hex over everything that decides which image comes back; where an input lies does not."""
+        body = {name: value for name, value in self.body.items() if name not in TRANSPORT}
+        decisive: list[Any] = [self.operation, body]
         if self.inputs:
             decisive.append([[one.role, one.sha256] for one in self.inputs])
         return hashlib.sha256(_canonical.encode(decisive)).hexdigest()

@@ -1,7 +1,7 @@
 """The words of the tutorials: fields and values that many guides show and the vendor's API refuses, with what to write instead.
 
-They come from models that are gone, from other APIs and from gateways. Taking such a column for metadata would buy another
-picture than the one that was meant.
+They come from models that are gone, from other APIs and from gateways; one is the API's own and has another form here. Taking
+such a column for metadata would buy another picture than the one that was meant.
 """
 
 _EDIT = "is not a field of the API; write image instead, which makes the request an edit"
@@ -21,6 +21,7 @@ FIELDS: dict[str, str] = {
     "steps": "is not a field of the API; write quality instead, like high",
     "guidance": "is not a field of the API; leave it out, and write what matters into the prompt",
     "thinking": "is not a field of the API; the nearest is complexity, of the gpt-image-2.6 models",
+    "svg": "is an object of the API, with a model and its reasoning effort; write svg_model and svg_effort instead",
 }
 
 # The fields that `[compat] translate = true` takes and rewrites; the others stay errors, since nothing does what they ask for.

@@ -25,9 +25,9 @@ _AFTER = (
     "rewritten",
 )
 # What was added since stands behind: a script may count columns.
-_EDITS = (OPERATION, *INPUTS, "input_fidelity")
-_REQUEST = tuple(name for name in REQUEST_FIELDS if name not in _EDITS)
-COLUMNS = ("custom_id", "state", "files", *_REQUEST, *_AFTER, *_EDITS)
+_ADDED = ("input_fidelity", "stream", "partial_images", "svg_model", "svg_effort")
+_REQUEST = tuple(name for name in REQUEST_FIELDS if name not in _ADDED)
+COLUMNS = ("custom_id", "state", "files", *_REQUEST, *_AFTER, OPERATION, *INPUTS, *_ADDED)
 
 # Several files in one cell of a CSV; no custom_id and no batch name holds it.
 _FILES_APART = ";"
@@ -88,7 +88,7 @@ def _values(line: Line) -> dict[str, Any]:
         "rewritten": "; ".join(line.rewritten) or None,
         OPERATION: line.operation,
         **{role: joined(line.inputs[role]) if role in line.inputs else None for role in INPUTS},
-        "input_fidelity": request.get("input_fidelity"),
+        **{name: request.get(name) for name in _ADDED},
     }
 
 

@@ -11,6 +11,7 @@ from batchgen.core import assembly, chains, identity, parameters
 from batchgen.core.assembly import Wanted
 from batchgen.core.catalog import VENDORS, Catalog
 from batchgen.core.chains import Parent
+from batchgen.core.inputs import warnings as input_warnings
 from batchgen.core.manifest import Problem, Row, Unreadable, shortened
 from batchgen.core.parameters import Finding
 from batchgen.core.recipe import Recipe
@@ -147,6 +148,7 @@ def _checked(row: Row, terms: Terms, inputs: InputFiles) -> tuple[Wanted | None,
 
 def _told(wanted: Wanted, terms: Terms) -> list[str]:
     told = list(_warnings(wanted.request.model, tuple(wanted.request.parameters.items()), terms.catalog))
+    told += [finding.message for finding in input_warnings(terms.catalog.find(wanted.request.model), wanted.request)]
     if terms.simulated and (gone := parameters.unavailable(wanted.request.model, terms.day, terms.catalog)):
         is_simulated = terms.catalog.find(wanted.request.model) is not None
         told.append(f"{gone}; only the sandbox still answers to it" if is_simulated else gone)

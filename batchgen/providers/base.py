@@ -8,6 +8,7 @@ from typing import Protocol
 from batchgen.core.outcome import Ending
 from batchgen.core.request import Request
 from batchgen.providers.http import HttpReply
+from batchgen.providers.streamed import OnPreview
 
 
 def _nothing(_data: bytes) -> None:
@@ -31,10 +32,13 @@ class Answer:
 class Provider(Protocol):
     """Makes one call for one request and never a second one. Raises nothing about the network: that is an Ending."""
 
-    async def send(self, request: Request, label: str, on_sent: Callable[[], Awaitable[None]]) -> HttpReply | Ending:
-        """A complete reply, or how it ended without one.
+    async def send(
+        self, request: Request, label: str, on_sent: Callable[[], Awaitable[None]], on_preview: OnPreview | None = None
+    ) -> HttpReply | Ending:
+        """A complete reply or what came of a stream, or how it ended without one.
 
-        `on_sent` is awaited just before the body begins to go; `label` is sent along for the provider's support.
+        `on_sent` is awaited just before the body begins to go; `label` is sent along for the provider's support. `on_preview`
+        is awaited with each preview of a stream as it comes.
         """
         ...
 

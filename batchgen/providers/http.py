@@ -13,6 +13,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 from batchgen.providers.bounded import TooLong, read_whole
 from batchgen.providers.links import LinkFailed, LinkRefused
+from batchgen.providers.listening import EVENT_STREAM, Listener, Stream, listen
 
 _CONNECT_TIMEOUT_S = 30.0
 # A connection that a server has closed in the meantime would turn the next request into one whose fate is unknown.
@@ -23,13 +24,20 @@ _KEEP_ALIVE_S = 10.0
 class HttpReply:
     """A complete HTTP message; header names are in lower case.
 
-    `linked` are images that the body names by link, or why they could not be fetched.
+    `linked` are images that the body names by link, or why they could not be fetched. `stream` is what came in place of a
+    body: it may have broken off.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     linked: "tuple[bytes, ...] | LinkFailed | LinkRefused" = ()
+    stream: Stream | None = None
+
+    @property
+    def size(self) -> int:
+        """How many bytes of it there are to understand."""
+        return len(self.body) if self.stream is None else sum(len(event.data) for event in self.stream.events)
 
 
 class NoReply(Exception):
@@ -46,13 +54,14 @@ class Http:
 
     def __init__(self, *, timeout_s: float) -> None:
         self._timeout_s = timeout_s
+        self._patience = aiohttp.ClientTimeout(total=timeout_s, sock_connect=_CONNECT_TIMEOUT_S)
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
         """Make the pool; connections are made when they are needed."""
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S),
-            timeout=aiohttp.ClientTimeout(total=self._timeout_s, sock_connect=_CONNECT_TIMEOUT_S),
+            timeout=self._patience,
             # A body that came whole and cannot be unpacked is an answer; the library takes it for a broken connection.
             auto_decompress=False,
         )
@@ -70,23 +79,36 @@ class Http:
         *,
         on_sent: Callable[[], Awaitable[None]],
         most_bytes: int,
+        listener: Listener | None = None,
     ) -> HttpReply:
         """Send a body and read the whole reply, at most `most_bytes` of it. Raises NoReply.
 
-        `on_sent` is awaited when the connection stands and before the first byte of the body goes.
+        `on_sent` is awaited when the connection stands and before the first byte of the body goes. A `listener` hears a reply
+        that comes as events, which is then let be silent for the timeout, and take that long for each event that is awaited.
         """
         assert self._session is not None, "post before open"
         sending = _Announced(body, on_sent)
         try:
             async with self._session.post(
-                url, data=sending, headers={**headers, "Accept-Encoding": "identity"}, allow_redirects=False
+                url,
+                data=sending,
+                headers={**headers, "Accept-Encoding": "identity"},
+                allow_redirects=False,
+                timeout=self._patience if listener is None else self._patience_with(listener),
             ) as reply:
+                told = {name.lower(): value for name, value in reply.headers.items()}
+                if listener is not None and reply.ok and reply.content_type == EVENT_STREAM:
+                    return HttpReply(reply.status, told, b"", stream=await listen(reply, most_bytes, listener))
                 content = await _unpacked(await read_whole(reply, most_bytes), reply, most_bytes)
-                return HttpReply(reply.status, {name.lower(): value for name, value in reply.headers.items()}, content)
+                return HttpReply(reply.status, told, content)
         except (aiohttp.ClientError, TimeoutError, SSLError, OSError) as error:
             if sending.failure is not None:
                 raise sending.failure from error
             raise _no_reply(error, sent=sending.begun) from error
+
+    def _patience_with(self, listener: Listener) -> aiohttp.ClientTimeout:
+        whole_s = self._timeout_s * listener.awaited
+        return aiohttp.ClientTimeout(total=whole_s, sock_read=self._timeout_s, sock_connect=_CONNECT_TIMEOUT_S)
 
     async def get(self, url: str, headers: Mapping[str, str], *, most_bytes: int) -> HttpReply:
         """Ask for something that costs nothing. Raises NoReply."""
@@ -167,10 +189,11 @@ _UNPACK = {"gzip": _gunzip, "x-gzip": _gunzip, "deflate": _inflate}
 
 def _no_reply(error: BaseException, *, sent: bool) -> NoReply:
     unreached = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
-    return NoReply(_words(error), sent=sent, reached=not unreached)
+    return NoReply(words_of(error), sent=sent, reached=not unreached)
 
 
-def _words(error: BaseException) -> str:
+def words_of(error: BaseException) -> str:
+    """What went wrong with a connection, for a person."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, aiohttp.ClientConnectorError):

@@ -15,21 +15,21 @@ from batchgen.core.outcome import Ending, Outcome
 from batchgen.core.pace import NOTHING_TOLD, Told
 from batchgen.core.request import EDIT, GENERATE, Request
 from batchgen.core.usage import Usage
-from batchgen.providers import refusals
+from batchgen.providers import refusals, streamed
 from batchgen.providers.base import Answer
-from batchgen.providers.http import Http, HttpReply, NoReply, json_body
+from batchgen.providers.http import Http, HttpReply, NoReply, json_body, words_of
 from batchgen.providers.links import LinkFailed, LinkRefused, Links
+from batchgen.providers.listening import Stream
 from batchgen.providers.masking import Mask
 from batchgen.providers.refusals import limit_of
+from batchgen.providers.reported import added, read_usage
+from batchgen.providers.streamed import Gallery, OnPreview
 from batchgen.providers.uploads import InputChanged, edit_body
 
 # A 4K PNG of noise is some 35 MB, and a third more in base64.
 _MOST_BYTES_AN_IMAGE = 64 * 1024 * 1024
 # A reply that holds images and no links is longer, and is not read here.
 _MOST_BYTES_OF_LINKS = 256 * 1024
-
-# No reply has that many tokens; a larger figure is nonsense that no ledger could add up.
-_MOST_TOKENS = 10**9
 
 
 class _Image(msgspec.Struct):
@@ -42,6 +42,7 @@ class _Body(msgspec.Struct):
 
     data: list[_Image] | None = None
     usage: Any = None
+    svg_usage: Any = None
 
 
 _ENDPOINTS = {GENERATE: "generations", EDIT: "edits"}
@@ -81,14 +82,17 @@ class OpenAI:
         await self._http.close()
         await self._links.close()
 
-    async def send(self, request: Request, label: str, on_sent: Callable[[], Awaitable[None]]) -> HttpReply | Ending:
+    async def send(
+        self, request: Request, label: str, on_sent: Callable[[], Awaitable[None]], on_preview: OnPreview | None = None
+    ) -> HttpReply | Ending:
         """One call; see `Provider.send`."""
         headers = {"X-Client-Request-Id": label, **self._headers()}
-        most = _MOST_BYTES_AN_IMAGE * request.images
+        gallery = Gallery(request, on_preview) if request.is_streamed else None
+        most = _MOST_BYTES_AN_IMAGE * (request.images if gallery is None else gallery.awaited)
         url = f"{self._base_url}/images/{_ENDPOINTS[request.operation]}"
         try:
             async with _body(request) as body:
-                reply = await self._http.post(url, body, headers, on_sent=on_sent, most_bytes=most)
+                reply = await self._http.post(url, body, headers, on_sent=on_sent, most_bytes=most, listener=gallery)
         except InputChanged as error:
             return Ending(Outcome.REJECTED, error_code=error.code, error_message=str(error))
         except NoReply as error:
@@ -128,14 +132,37 @@ class OpenAI:
     def read(self, reply: HttpReply, request: Request, now: datetime) -> Answer:
         """What a complete reply says; see `Provider.read`."""
         if 200 <= reply.status < 300:
-            answer = _images(reply, request.images)
-            answer = replace(answer, ending=replace(answer.ending, told=_told(reply.headers)))
+            answer = _images(reply, request.images) if reply.stream is None else self._of(reply.stream, reply, request, now)
+            told = _told(reply.headers)
+            if told is not NOTHING_TOLD:
+                answer = replace(answer, ending=replace(answer.ending, told=told))
             unread = None if answer.unread is None else self._mask.data(answer.unread)
             answer = replace(answer, unread=unread, masked=self._mask.data)
         else:
             refusal = refusals.read(reply.status, self._mask.data(reply.body))
             answer = Answer(refusals.ending(refusal, reply.headers, now))
         return replace(answer, ending=self._redacted(answer.ending))
+
+    def _of(self, stream: Stream, reply: HttpReply, request: Request, now: datetime) -> Answer:
+        """What came of a stream; what it cost is what the events say of it, and not known where one may be missing."""
+        found = streamed.parts(stream.events)
+        usage = Usage() if found.broken else added([read_usage(one) for one in found.usages])
+        images, broken = _decoded(found.images)
+        if len(images) >= request.images:
+            return Answer(_ended(Outcome.SUCCEEDED, reply, usage), images)
+        if found.error is not None:
+            refused = refusals.ending(refusals.in_stream(self._mask.data(found.error)), reply.headers, now)
+            # What was made before was billed, and is kept.
+            words, code = refused.error_message or "", refused.error_code or ""
+            return Answer(_invalid(reply, words, usage, code=code), images) if images else Answer(refused)
+        if stream.broken is not None or not found.completed:
+            words = "the stream ended before its images" if stream.broken is None else words_of(stream.broken)
+            lost = Ending(Outcome.UNKNOWN, error_code="no_reply", error_message=words, request_id=_request_id(reply))
+            return Answer(lost, images)
+        if found.broken or broken is not None:
+            words = f"an event of the stream cannot be read: {found.broken or broken}"
+            return Answer(_invalid(reply, words, usage), images, unread=b"\n".join(event.data for event in stream.events))
+        return Answer(_invalid(reply, _too_few(images, request.images), usage, code="too_few_images"), images)
 
     def _redacted(self, ending: Ending) -> Ending:
         """Once more behind the decoding: JSON can spell a key in other letters, and headers echo as well."""
@@ -165,7 +192,7 @@ def _images(reply: HttpReply, wanted: int) -> Answer:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         words = f"the reply is not the JSON of the Images API: {error}"
         return Answer(_invalid(reply, words, Usage()), unread=reply.body)
-    usage = read_usage(body.usage)
+    usage = read_usage(body.usage, body.svg_usage)
     texts = [image.b64_json for image in body.data or [] if image.b64_json]
     images, broken = _decoded(texts)
     if isinstance(reply.linked, LinkFailed | LinkRefused):
@@ -177,7 +204,11 @@ def _images(reply: HttpReply, wanted: int) -> Answer:
         return Answer(_ended(Outcome.SUCCEEDED, reply, usage), images)
     if broken is not None:
         return Answer(_invalid(reply, f"the reply holds broken base64: {broken}", usage), images, unread=reply.body)
-    return Answer(_invalid(reply, f"{len(images)} of {wanted} images came", usage, code="too_few_images"), images)
+    return Answer(_invalid(reply, _too_few(images, wanted), usage, code="too_few_images"), images)
+
+
+def _too_few(images: Sequence[bytes], wanted: int) -> str:
+    return f"{len(images)} of {wanted} images came"
 
 
 def _day(text: Any) -> date | None:
@@ -208,38 +239,12 @@ def _decoded(texts: Sequence[str]) -> tuple[tuple[bytes, ...], Exception | None]
 
 
 def _ended(outcome: Outcome, reply: HttpReply, usage: Usage) -> Ending:
-    return Ending(outcome, http_status=reply.status, request_id=reply.headers.get("x-request-id"), usage=usage)
+    return Ending(outcome, http_status=reply.status, request_id=_request_id(reply), usage=usage)
+
+
+def _request_id(reply: HttpReply) -> str | None:
+    return reply.headers.get("x-request-id")
 
 
 def _invalid(reply: HttpReply, message: str, usage: Usage, *, code: str = "invalid_reply") -> Ending:
     return replace(_ended(Outcome.INVALID_REPLY, reply, usage), error_code=code, error_message=message)
-
-
-def read_usage(usage: Any) -> Usage:
-    """Tokens by kind out of a reply's `usage`; whatever is missing or not a count is None.
-
-    Input that is not told apart is text: a generation has no input images.
-    """
-    if not isinstance(usage, Mapping):
-        return Usage()
-    inputs, outputs = _part(usage, "input_tokens_details"), _part(usage, "output_tokens_details")
-    text, image = _count(inputs, "text_tokens"), _count(inputs, "image_tokens")
-    if text is None:
-        total = _count(usage, "input_tokens")
-        text = None if total is None else max(0, total - (image or 0))
-    return Usage(
-        input_text_tokens=text,
-        input_image_tokens=image,
-        output_tokens=_count(usage, "output_tokens"),
-        output_text_tokens=_count(outputs, "text_tokens"),
-    )
-
-
-def _part(usage: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    part = usage.get(name)
-    return part if isinstance(part, Mapping) else {}
-
-
-def _count(usage: Mapping[str, Any], name: str) -> int | None:
-    value = usage.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_TOKENS else None

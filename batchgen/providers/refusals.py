@@ -5,7 +5,7 @@ Source: the vendor's error guide, its OpenAPI text of 2026-10 and public error l
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -54,14 +54,43 @@ class Refusal:
     message: str
 
 
+# What an error within a stream would have had as its status, by its code or else its type; unknown ones are the server's.
+_STATUSES = {
+    **dict.fromkeys(("invalid_request_error", "image_generation_user_error", "moderation_blocked"), 400),
+    "content_policy_violation": 400,
+    "invalid_api_key": 401,
+    "model_not_found": 404,
+    **dict.fromkeys(("rate_limit_exceeded", "rate_limit_error", "slow_down", "requests", "tokens", "input-images"), 429),
+    **dict.fromkeys(("server_is_overloaded", "service_unavailable_error"), 503),
+}
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError, AttributeError)
+_SERVERS = 500
+_ERRORS = range(400, 600)
+
+
+def in_stream(data: bytes) -> Refusal:
+    """The error in an event, which may be the event itself. Its status is the one it would have had in place of the stream."""
+    try:
+        event = msgspec.json.decode(data)
+        refusal = _refusal(_SERVERS, event.get("error") or event)
+    except _UNREADABLE:
+        refusal = read(_SERVERS, data)
+    told = int(refusal.code) if refusal.code.isascii() and refusal.code.isdecimal() and len(refusal.code) == 3 else 0
+    status = _STATUSES.get(refusal.code) or _STATUSES.get(refusal.type) or (told if told in _ERRORS else _SERVERS)
+    return replace(refusal, status=status)
+
+
 def read(status: int, body: bytes) -> Refusal:
     """The error in a body; a page of HTML is shortened to its beginning."""
     try:
-        error = msgspec.json.decode(body)["error"]
-        code, kind, message = (_text(error.get(key)) for key in ("code", "type", "message"))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError, AttributeError):
+        return _refusal(status, msgspec.json.decode(body)["error"])
+    except _UNREADABLE:
         words = " ".join(body[:_MOST_CHARACTERS].decode("utf-8", "replace").split())
         return Refusal(status, "", "", words or "(no words)")
+
+
+def _refusal(status: int, error: Any) -> Refusal:
+    code, kind, message = (_text(error.get(key)) for key in ("code", "type", "message"))
     return Refusal(status, code[:_MOST_CODE_CHARACTERS], kind[:_MOST_CODE_CHARACTERS], message[:_MOST_CHARACTERS])
 
 

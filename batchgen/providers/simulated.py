@@ -9,6 +9,7 @@ from batchgen.providers.base import Answer
 from batchgen.providers.http import HttpReply
 from batchgen.providers.openai import OpenAI
 from batchgen.providers.sandbox import Sandbox, SandboxOptions
+from batchgen.providers.streamed import OnPreview
 
 _KEY = "sandbox"
 
@@ -31,9 +32,11 @@ class Simulated:
         await self._client.close()
         await self._sandbox.close()
 
-    async def send(self, request: Request, label: str, on_sent: Callable[[], Awaitable[None]]) -> HttpReply | Ending:
+    async def send(
+        self, request: Request, label: str, on_sent: Callable[[], Awaitable[None]], on_preview: OnPreview | None = None
+    ) -> HttpReply | Ending:
         """See `Provider.send`."""
-        return await self._client.send(request, label, on_sent)
+        return await self._client.send(request, label, on_sent, on_preview)
 
     def read(self, reply: HttpReply, request: Request, now: datetime) -> Answer:
         """See `Provider.read`."""

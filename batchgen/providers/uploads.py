@@ -6,11 +6,12 @@ A file is sent only if it is still the one that was submitted: what is made of a
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from functools import lru_cache
 from pathlib import PurePath
-from typing import IO
+from typing import IO, Any
 
 import aiohttp
 import msgspec
@@ -21,6 +22,7 @@ from batchgen.core.request import IMAGE, Input, Request, Value
 from batchgen.providers.http import json_body
 
 _MOST_REMEMBERED = 4096
+_ENDING = re.compile('["\x00-\x1f\x7f\ud800-\udfff]')
 
 _CHANGED = "is no longer the file that was submitted; --update takes it as it is now"
 _DAMAGED = "is no longer the image that was made; verify --repair finds it or has it made again"
@@ -75,14 +77,23 @@ def _sha256(path: str, _mtime_ns: int, _size: int) -> str:
 
 
 def _form(request: Request, files: list[_File]) -> aiohttp.Payload:
-    form = aiohttp.FormData(default_to_multipart=True)
-    for name, value in request.body.items():
+    form = aiohttp.FormData(quote_fields=False, default_to_multipart=True)
+    for name, value in _fields(request.body.items()):
         form.add_field(name, _text(value))
     images = sum(one.role == IMAGE for one, _ in files)
     for one, file in files:
         name = f"{IMAGE}[]" if one.role == IMAGE and images > 1 else one.role
-        form.add_field(name, file, filename=PurePath(one.source).name, content_type=one.media_type)
+        form.add_field(name, file, filename=_file_name(one.source), content_type=one.media_type)
     return form()
+
+
+def _fields(members: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Value]]:
+    """The members of a body, parts of objects with the object's name before them: `svg[reasoning][effort]`."""
+    for name, value in members:
+        if isinstance(value, dict):
+            yield from _fields((f"{name}[{part}]", value[part]) for part in value)
+        else:
+            yield name, value
 
 
 def _json(request: Request, opened: list[_File]) -> bytes:
@@ -98,6 +109,11 @@ def _link(one: Input, file: IO[bytes] | None) -> str:
         return one.source
     file.seek(0)  # one file may be named twice
     return as_data_url(one.media_type, pybase64.b64encode(file.read()).decode())
+
+
+def _file_name(source: str) -> str:
+    """As the vendor's own client and browsers write it: in its own letters, but for those that would end it."""
+    return _ENDING.sub(lambda letter: f"%{ord(letter[0]):02X}", PurePath(source).name)
 
 
 def _text(value: Value) -> str:

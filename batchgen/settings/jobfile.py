@@ -105,8 +105,6 @@ def _columns(content: Mapping[str, Any], path: Path) -> dict[str, str]:
         field = fields.mappable(word)
         if field is None:
             raise SettingsError(f"{place} is not a field; the nearest is {toml.nearest(word, fields.FIELDS)}")
-        if field in fields.NOT_YET and header:
-            raise SettingsError(f"{place} is not supported yet")
         if field in tutorials.FIELDS and header:
             raise SettingsError(f"{place} {tutorials.FIELDS[field]}")
         mapping[field] = header.strip()

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from batchgen.artifacts.desk import Desk
+from batchgen.artifacts.image import NotAnImage
 from batchgen.core.outcome import Ending, Outcome
 from batchgen.errors import DatabaseError
 from batchgen.providers.base import Provider
@@ -43,6 +45,7 @@ class Attempt:
         self._claimed_at = seconds()
         self._sent = False
         self._is_stopped = False
+        self._previews = 0
         self._call: asyncio.Task[HttpReply | Ending] | None = None
 
     async def run(self) -> Settled:
@@ -70,7 +73,7 @@ class Attempt:
         if isinstance(request, Ending):
             return request
         label = f"batchgen-{self.claim.job_id}-{self.claim.attempt}"
-        self._call = asyncio.create_task(self._tools.provider.send(request, label, self._mark_sent))
+        self._call = asyncio.create_task(self._tools.provider.send(request, label, self._mark_sent, self._keep_preview))
         if self._is_stopped:
             self._call.cancel()
         return await self._call
@@ -86,7 +89,14 @@ class Attempt:
 
     def _arrival(self, reply: HttpReply) -> Arrival:
         read = partial(self._tools.provider.read, reply, self.claim.request, self._tools.settler.clock())
-        return Arrival(self.claim, len(reply.body), read, partial(self._tools.leases.cover, self._claimed_at))
+        return Arrival(self.claim, reply.size, read, partial(self._tools.leases.cover, self._claimed_at))
+
+    async def _keep_preview(self, preview: bytes) -> None:
+        """For a person to look at: the image does not depend on it, and an attempt does not end by it."""
+        self._previews += 1
+        name = f"{self.claim.custom_id}~{self.claim.attempt}-{self._previews}"
+        with suppress(OSError, NotAnImage):
+            await asyncio.to_thread(self._tools.desk.keep_preview, self.claim.folder, name, preview)
 
     async def _mark_sent(self) -> None:
         now = self._tools.settler.clock()

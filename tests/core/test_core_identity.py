@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from batchgen.core import identity
 from batchgen.core.parameters import PARAMETERS
+from batchgen.core.request import TRANSPORT
 
 GOOD = [
     "a",
@@ -134,8 +135,8 @@ def test_the_order_of_cells_does_not_count(cells):
 
 @given(CELLS, CELLS)
 def test_other_cells_make_another_id(one, other):
-    """Two rows get one id only if they ask for the same."""
-    same = [sorted(map(repr, cells.items())) for cells in (one, other)]
+    """Two rows get one id only if they ask for the same, in whatever way it is to come."""
+    same = [sorted(repr(cell) for cell in cells.items() if cell[0] not in TRANSPORT) for cells in (one, other)]
     assert (identity.derive(one) == identity.derive(other)) == (same[0] == same[1])
 
 

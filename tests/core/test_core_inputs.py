@@ -7,6 +7,7 @@ import pytest
 from batchgen.core import inputs
 from batchgen.core.catalog import VENDORS
 from batchgen.core.inputs import Facts, Reference, joined, references
+from batchgen.core.request import Input, Request
 
 _PNG = "data:image/png;base64,iVBORw0="
 _CELLS = {
@@ -103,6 +104,35 @@ def test_whether_a_file_can_be_an_input(case):
     )
     told = inputs.unfit(Reference(role, "a"), given, _FIRST)
     assert told.startswith(words) if words else told == ""
+
+
+_FILE, _LINK = "a.png", "https://a.example/x.png"
+_DOUBTS = {
+    "a generation": ("gpt-image-2", {"moderation": "low"}, {}, []),
+    "a form": ("gpt-image-2", {"moderation": "low"}, {"image": _FILE}, ["moderation may be refused beside input files"]),
+    "a form without it": ("gpt-image-2", {}, {"image": _FILE}, []),
+    "a link": ("gpt-image-2", {"moderation": "low"}, {"image": _LINK}, []),
+    "markup": ("gpt-image-2.5-flare", {}, {"image": _FILE, "markup": _FILE}, []),
+    "markup in JSON": ("gpt-image-2.5-flare", {}, {"image": _LINK, "markup": _FILE}, ["markup may be refused beside a link"]),
+    "markup of 2.6": (
+        "gpt-image-2.6-flare",
+        {},
+        {"image": _FILE, "markup": _FILE},
+        ["markup may be refused by gpt-image-2.6-flare"],
+    ),
+    "an unknown model": ("mine", {"moderation": "low"}, {"image": _LINK, "markup": _FILE}, []),
+}
+
+
+@pytest.mark.parametrize("case", _DOUBTS)
+def test_what_the_documents_leave_open_of_an_edit_is_warned_of(case):
+    """It passes all the same."""
+    model, parameters, sources, told = _DOUBTS[case]
+    named = tuple(Input(role, source, "0" * 64) for role, source in sources.items())
+    request = Request("edit" if named else "generate", model, "p", parameters, named)
+    found = inputs.warnings(VENDORS.find(model), request)
+    assert [finding.message for finding in found] == [f"{words}: the vendor's documents leave it open" for words in told]
+    assert inputs.problems(VENDORS.find(model), parameters, set(sources)) == ()
 
 
 _REQUESTS = {

@@ -4,7 +4,7 @@ import pytest
 
 from batchgen.core.fields import CUSTOM_ID, REQUEST_FIELDS
 from batchgen.core.manifest import Problem, Row, shortened, typed
-from batchgen.core.parameters import PARAMETERS, Finding, Integer
+from batchgen.core.parameters import PARAMETERS, Finding, Integer, Truth
 
 INTEGERS = [name for name, kind in PARAMETERS.items() if isinstance(kind, Integer)]
 
@@ -17,6 +17,16 @@ INTEGERS = [name for name, kind in PARAMETERS.items() if isinstance(kind, Intege
 def test_numbers_become_numbers(field, text, value):
     """Plain digits are a number; everything else is left for the rules to refuse, as it was written."""
     assert typed(field, text) == value
+    assert type(typed(field, text)) is type(value)
+
+
+@pytest.mark.parametrize("field", [name for name, kind in PARAMETERS.items() if isinstance(kind, Truth)])
+@pytest.mark.parametrize(
+    ("text", "value"), [("true", True), (" FALSE ", False), ("True", True), ("yes", "yes"), ("1", "1"), ("tru", "tru")]
+)
+def test_truths_become_truths(field, text, value):
+    """The two words in any case, as spreadsheets write them; everything else is left for the rules to refuse."""
+    assert typed(field, text) is value or typed(field, text) == value
     assert type(typed(field, text)) is type(value)
 
 

@@ -2,7 +2,6 @@
 
 import pytest
 
-from batchgen.core.fields import NOT_YET
 from batchgen.core.matrix import NO_CHOICE, combinations, problems
 
 NAMES = [
@@ -52,7 +51,7 @@ NO_MATRIX = [
         "prompt",
         "cannot be varied: write one prompt above the tables, with {column} for what the matrix varies",
     ),
-    *(({name: ["a"]}, name, "is not supported yet") for name in NOT_YET),
+    ({"stream": ["yes"]}, "stream", "yes: must be true or false"),
     ({"qualty": ["low"]}, "qualty", "is not a field; if you mean quality, write that; if not, choose another word"),
     ({"quality": ["low", "hd"]}, "quality", "hd: is a word of DALL-E; write high instead"),
     ({"n": [1, 11]}, "n", "11: must be a whole number from 1 to 10"),

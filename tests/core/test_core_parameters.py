@@ -32,6 +32,14 @@ GOOD = [
     *((NEWEST, {"output_format": "gif", "frame_duration_ms": length}) for length in (10, 655_350)),
     *(("gpt-image-1.5", {"input_fidelity": word}) for word in ("high", "low")),
     (ANY, {"user": "u-1", "safety_identifier": "7f83b1657ff1fc53"}),
+    *((ANY, {"stream": True, "partial_images": number}) for number in (0, 3)),
+    *((NEWEST, {"stream": False, "output_format": word}) for word in ("gif", "svg")),
+    *(
+        (NEWEST, {"output_format": "svg", "svg_model": "gpt-6", "svg_effort": word})
+        for word in ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+    ),
+    (NEWEST, {"output_format": "svg", "svg_model": "gpt-6"}),
+    ("some-gateway-model", {"partial_images": 2, "svg_effort": "max"}),
     ("some-gateway-model", {"size": "17x23", "quality": "max", "background": "transparent", "output_format": "jpeg"}),
 ]
 
@@ -77,6 +85,20 @@ BAD = [
     (ANY, {"user": ""}, "user", "is empty"),
     (ANY, {"user": 7}, "user", "7: must be text"),
     (ANY, {"safety_identifier": True}, "safety_identifier", "must be text"),
+    *((ANY, {"stream": value}, "stream", f"{value}: must be true or false") for value in ("yes", 1, "True")),
+    *(
+        (NEWEST, {"stream": True, "output_format": word}, "stream", f"true: does not go with output_format {word}; write false")
+        for word in ("gif", "svg")
+    ),
+    *(
+        (ANY, {"partial_images": 2, **given}, "partial_images", "2: only goes with stream=true")
+        for given in ({}, {"stream": False})
+    ),
+    *((ANY, {"stream": True, "partial_images": value}, "partial_images", "from 0 to 3") for value in (4, -1, True, "2")),
+    (NEWEST, {"svg_model": "gpt-6"}, "svg_model", "gpt-6: only goes with output_format svg"),
+    (NEWEST, {"svg_model": "", "output_format": "svg"}, "svg_model", "is empty"),
+    (NEWEST, {"svg_effort": "low", "output_format": "svg"}, "svg_effort", "low: needs svg_model, the model that it is for"),
+    (NEWEST, {"svg_effort": "much", "output_format": "svg"}, "svg_effort", "much: must be one of none, minimal, low"),
     (ANY, {"size": 1024}, "size", "1024: must be text"),
     (ANY, {"size": ""}, "size", "is empty"),
     *(

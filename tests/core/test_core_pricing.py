@@ -1,6 +1,7 @@
 """Money: every published figure, exact to the micro, and a bound that no attempt passes."""
 
 import json
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from itertools import product
@@ -266,6 +267,26 @@ def test_a_worst_case_by_hand():
     assert pricing.most_usage(request) == Usage(input_text_tokens=(7 + 6) * 3, output_tokens=196 * 3)
     assert pricing.worst_case_micros(request, DAY) == 3 * (13 * 5 + 196 * 30)
     assert pricing.worst_case_micros(_request("a-gateway-model"), DAY) is None
+
+
+@pytest.mark.parametrize("reckoned", [pricing.worst_case_micros, pricing.likely_micros])
+def test_previews_cost_a_hundred_tokens_each(reckoned):
+    """Every one that is asked for, of every image."""
+    asked = {"quality": "low", "size": "1024x1024", "n": 2, "stream": True}
+    plain, watched = (reckoned(_request("gpt-image-2", **asked, **more), DAY) for more in ({}, {"partial_images": 3}))
+    assert watched - plain == 2 * 3 * 100 * 30
+
+
+def test_an_svg_has_no_price():
+    """A second model writes it, whose tokens nobody can tell before and whose rates nobody has published."""
+    request = _request("gpt-image-2.6-flare", quality="low", size="1024x1024", output_format="svg")
+    assert (pricing.worst_case_micros(request, DAY), pricing.likely_micros(request, DAY)) == (None, None)
+    told = Usage(input_text_tokens=10, output_tokens=196)
+    assert cost(Ending(Outcome.SUCCEEDED, http_status=200, usage=told), "gpt-image-2.6-flare", None) == Cost(
+        5930, Basis.COMPUTED
+    )
+    authored = Ending(Outcome.SUCCEEDED, http_status=200, usage=replace(told, author_tokens=1))
+    assert cost(authored, "gpt-image-2.6-flare", None) == Cost(None, Basis.UNKNOWN)
 
 
 PUBLISHED = [

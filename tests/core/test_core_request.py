@@ -37,6 +37,27 @@ def test_the_order_of_parameters_does_not_count():
     assert turned.fingerprint == BASE.fingerprint
 
 
+@pytest.mark.parametrize("transport", [{"stream": True}, {"stream": False}, {"stream": True, "partial_images": 2}])
+def test_how_an_image_comes_makes_no_other_fingerprint(transport):
+    """Nothing is bought again because it is to come as a stream now."""
+    streamed = Request("generate", "gpt-image-2", "A fox", {"size": "1024x1024", "quality": "low", **transport})
+    assert streamed.fingerprint == BASE.fingerprint
+    assert streamed.body == {**BASE.body, **transport}
+    assert (streamed.is_streamed, streamed.previews) == (transport["stream"], transport.get("partial_images", 0))
+
+
+def test_parts_of_an_object_are_sent_as_an_object():
+    """The API has no fields of these names."""
+    request = Request("generate", "m", "p", {"output_format": "svg", "svg_effort": "low", "svg_model": "gpt-6"})
+    assert request.body == {
+        "model": "m",
+        "prompt": "p",
+        "output_format": "svg",
+        "svg": {"reasoning": {"effort": "low"}, "model": "gpt-6"},
+    }
+    assert request.fingerprint != Request("generate", "m", "p", {**request.parameters, "svg_effort": "high"}).fingerprint
+
+
 def test_the_fingerprint_is_the_same_for_ever():
     """It stands in ledgers: another value would make every finished row look changed."""
     assert BASE.fingerprint == "5aeb2d7a339e6ad12c25fdb1a10802360509b653c1265b828032a81c2680518f"

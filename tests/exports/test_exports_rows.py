@@ -80,7 +80,7 @@ def test_the_columns_are_those_of_the_manual():
         *("output_compression", "moderation", "complexity", "frame_count", "frame_duration_ms", "safety_identifier", "user"),
         *("attempts", "input_text_tokens", "input_image_tokens", "output_tokens", "cost_usd", "unknown_cost_usd"),
         *("outcome", "error_code", "error", "remark", "priority", "rewritten"),
-        *("operation", "image", "mask", "markup", "input_fidelity"),
+        *("operation", "image", "mask", "markup", "input_fidelity", "stream", "partial_images", "svg_model", "svg_effort"),
     ) == COLUMNS
 
 

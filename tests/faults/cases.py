@@ -5,6 +5,7 @@ from .pools import POOLS
 from .replies import REPLIES
 from .speed import SPEED
 from .statuses import STATUSES
+from .streams import STREAMS
 from .transport import TRANSPORT
 
 CASES: dict[str, tuple[Case, ...]] = {
@@ -12,5 +13,6 @@ CASES: dict[str, tuple[Case, ...]] = {
     "Speed": SPEED,
     "Connections": TRANSPORT,
     "Replies of success": REPLIES,
+    "Streams": STREAMS,
     "One fault and the other jobs": POOLS,
 }

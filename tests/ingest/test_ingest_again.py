@@ -39,6 +39,21 @@ def test_finished_jobs_stay_finished(desk):
     assert desk.row("fox") == before
 
 
+@pytest.mark.parametrize("content", [THREE, NAMELESS])
+def test_how_an_image_comes_is_taken_over_and_makes_nothing_again(desk, content):
+    """As a column or as an option: the same jobs under the same names, asked for in another way from now on."""
+    desk.csv(content)
+    names = _ids(desk)
+    header, *rows = content.splitlines()
+    streamed = "\n".join([f"{header},stream", *(f"{row},TRUE" for row in rows)]) + "\n"
+    for text, defaults in ((streamed, {}), (content, {"stream": True, "partial_images": 2})):
+        assert _what(desk.csv(text, defaults={**BUILT_IN, **defaults})) == (3, 0, 0, 0)
+        assert _ids(desk) == names
+        assert [job.request["stream"] for job in desk.jobs("m")] == [True] * 3
+    assert _what(desk.csv(content)) == (3, 0, 0, 0)
+    assert ["stream" in job.request for job in desk.jobs("m")] == [False] * 3
+
+
 def test_new_rows_are_added(desk):
     """Rows that were added are queued; the others are as they were."""
     desk.csv(THREE)

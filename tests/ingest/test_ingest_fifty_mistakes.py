@@ -10,7 +10,7 @@ from batchgen.errors import ManifestError
 
 HEADER = [
     *("custom_id", "prompt", "model", "size", "quality", "n", "background", "output_format", "output_compression"),
-    *("moderation", "complexity", "frame_count", "frame_duration_ms", "user", "qualty", "Stream", "shelf", "Shelf", ""),
+    *("moderation", "complexity", "frame_count", "frame_duration_ms", "user", "qualty", "Svg", "shelf", "Shelf", ""),
 ]
 NEWEST = "gpt-image-2.6-flare"
 
@@ -25,7 +25,11 @@ def _line(**cells: str) -> bytes:
 CSV = [
     (
         (",".join(HEADER) + "\n").encode(),
-        [("qualty", "if you mean quality"), ("Stream", "is not supported yet"), ("Shelf", "stands twice in the header")],
+        [
+            ("qualty", "if you mean quality"),
+            ("Svg", "write svg_model and svg_effort instead"),
+            ("Shelf", "stands twice in the header"),
+        ],
     ),
     (_line(custom_id="Fox"), []),
     (_line(prompt="", n="2"), [("prompt", "is missing")]),
@@ -118,7 +122,7 @@ JSONL = [
     ('{"prompt": "Füchse"}\n'.encode("latin-1"), [("", "byte 14 is not UTF-8")]),
     (_flat(Prompt="A dog"), [("Prompt", "stands twice in the header")]),
     (_flat(qualty="low"), [("qualty", "if you mean quality")]),
-    (_flat(svg="m"), [("svg", "is not supported yet")]),
+    (_flat(svg="m"), [("svg", "write svg_model and svg_effort instead")]),
     (_flat(shelf={"no": 1}), [("shelf", "not nested")]),
     (_flat(n=1), []),
     (_flat(n=True), [("n", "True: must be a whole number")]),
@@ -151,7 +155,7 @@ JSONL = [
     (_json(_batch(custom_id="e", body="A fox")), [("body", "must be an object")]),
     (_json(_batch(custom_id="f", body={"prompt": "A fox", "seed": 1})), [("seed", "is not a field of the API")]),
     (_json(_batch(custom_id="g", body={"prompt": "A fox", "Size": "auto"})), [("Size", "do you mean size?")]),
-    (_json(_batch(custom_id="h", body={"prompt": "A fox", "stream": True})), [("stream", "is not supported yet")]),
+    (_json(_batch(custom_id="h", body={"prompt": "A fox", "stream": "yes"})), [("stream", "yes: must be true or false")]),
     (_json(_batch(custom_id="i", body={"prompt": "A fox", "n": [1]})), [("n", "must not be nested")]),
     (_json(_batch(custom_id=["j"])), [("custom_id", "not nested")]),
     (_json(_batch(custom_id="B")), [("custom_id", "'B' is also on line 47")]),

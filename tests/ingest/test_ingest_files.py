@@ -103,7 +103,7 @@ COLUMNS = [
     (["id=SKU", "size="], {"custom_id": "SKU", "size": ""}),
     (["custom_id=SKU", "mask=", "n=a=b"], {"custom_id": "SKU", "mask": "", "n": "a=b"}),
 ]
-BAD_COLUMNS = ["prompt", "=Text", "colour=Farbe", "qualty=Q", "stream=Strom", ""]
+BAD_COLUMNS = ["prompt", "=Text", "colour=Farbe", "qualty=Q", "svg=Vektor", ""]
 
 
 @pytest.mark.parametrize(("given", "mapping"), COLUMNS)

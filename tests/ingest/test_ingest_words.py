@@ -34,6 +34,7 @@ WORDS = [
     ("steps", 30, "is not a field of the API; write quality instead, like high"),
     ("guidance", 7.5, "is not a field of the API; leave it out, and write what matters into the prompt"),
     ("thinking", True, "is not a field of the API; the nearest is complexity, of the gpt-image-2.6 models"),
+    ("svg", "gpt-6", "is an object of the API, with a model and its reasoning effort; write svg_model and svg_effort instead"),
 ]
 OWN = "; if the column is your own, say --column {}="
 

@@ -19,11 +19,11 @@ PARAMETERS = {"size": "1024x1024", "quality": "low", "n": 1}
 LINK = Input("image", "https://a.example/x.png", "0" * 64)
 
 
-def file(path, content=None, role="image"):
+def file(path, content=None, role="image", media_type="image/png"):
     """An input as it is known since it was submitted."""
     data = png() if content is None else content
     path.write_bytes(data)
-    return Input(role, str(path), hashlib.sha256(data).hexdigest(), "image/png", 8, 8, len(data))
+    return Input(role, str(path), hashlib.sha256(data).hexdigest(), media_type, 8, 8, len(data))
 
 
 def ask(*inputs, change=lambda: None):
@@ -83,6 +83,16 @@ def test_several_images_stand_in_their_order(tmp_path):
         ("image[]", "a.png"),
         ("image[]", "b.png"),
     ]
+
+
+@pytest.mark.parametrize("name", ["a\nb.png", 'a"\r\nContent-Type: text.png', "a\x7fb.png"])
+def test_a_file_s_name_cannot_end_its_header(tmp_path, name):
+    """Whatever a file is called, it is one part with its own type."""
+    one = file(tmp_path / name)
+    _, (seen,), _ = ask(one)
+    (sent,) = [part for part in parts(seen) if part[1]]
+    assert sent[0] == "image"
+    assert sent[2:] == ("image/png", (tmp_path / name).read_bytes())
 
 
 def test_beside_a_link_everything_is_json(tmp_path):

@@ -110,6 +110,40 @@ def test_the_official_client_reads_streams(serve, partials):
     serve(scenario)
 
 
+def test_the_official_client_hears_of_an_error_within_a_stream(serve):
+    """The images before it come as ever."""
+
+    async def scenario(client):
+        async with client_of(client.base) as official:
+            events = await official.images.generate(model="gpt-image-2", prompt="A cat", quality="low", stream=True, n=2)
+            assert (await anext(events)).type == "image_generation.completed"
+            with pytest.raises(openai.APIError, match="The server had an error"):
+                await anext(events)
+
+    serve(scenario, SandboxOptions(faults=parse_faults("stream_error=1")))
+
+
+@pytest.mark.parametrize("edit", [False, True])
+def test_the_official_client_says_who_writes_an_svg(serve, edit):
+    """As an object of JSON, and in the brackets of a form; the author's tokens are told beside the others."""
+
+    async def scenario(client):
+        async with client_of(client.base) as official:
+            asked = {"model": "gpt-image-2.6-flare", "prompt": "A cat", "quality": "low", "output_format": "svg"}
+            asked["svg"] = {"model": "gpt-6", "reasoning": {"effort": "low"}}
+            call, given = (
+                (official.images.edit, {"image": named(picture(), "a.png")}) if edit else (official.images.generate, {})
+            )
+            answer = await call(**asked, **given)
+            assert b"<svg" in base64.b64decode(answer.data[0].b64_json)
+            assert (answer.svg_usage.model, answer.svg_usage.total_tokens) == ("gpt-6", 5000)
+            with pytest.raises(openai.BadRequestError) as caught:
+                await call(**{**asked, "svg": {"model": "gpt-6", "reasoning": {"effort": "much"}}}, **given)
+            assert caught.value.param == "svg.reasoning.effort"
+
+    serve(scenario)
+
+
 @pytest.mark.parametrize(
     ("image", "fields", "error", "code"),
     [

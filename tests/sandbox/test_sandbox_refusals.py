@@ -6,6 +6,8 @@ import pytest
 
 JSON = {"Authorization": "Bearer sk-test-key", "Content-Type": "application/json"}
 
+SVG = {"model": "gpt-image-2.6-flare", "output_format": "svg"}
+
 REFUSED = [
     ({"prompt": ""}, 400, "missing_required_parameter", "prompt"),
     ({"prompt": None}, 400, "missing_required_parameter", "prompt"),
@@ -40,6 +42,21 @@ REFUSED = [
     ({"images": [{"image_url": "https://example.org/a.png"}]}, 400, "unknown_parameter", "images"),
     ({"input_fidelity": "high"}, 400, "unknown_parameter", "input_fidelity"),
     ({"svg": {}}, 400, "invalid_value", "svg"),
+    ({"svg_model": "gpt-6"}, 400, "unknown_parameter", "svg_model"),
+    ({**SVG, "svg": "gpt-6"}, 400, "invalid_type", "svg"),
+    ({**SVG, "svg": {}}, 400, "missing_required_parameter", "svg.model"),
+    ({**SVG, "svg": {"reasoning": {"effort": "low"}}}, 400, "missing_required_parameter", "svg.model"),
+    ({**SVG, "svg": {"model": 6}}, 400, "invalid_type", "svg.model"),
+    ({**SVG, "svg": {"model": "gpt-6", "effort": "low"}}, 400, "unknown_parameter", "svg.effort"),
+    ({**SVG, "svg": {"model": "gpt-6", "reasoning": "low"}}, 400, "invalid_type", "svg.reasoning"),
+    ({**SVG, "svg": {"model": "gpt-6", "reasoning": {"much": 1}}}, 400, "unknown_parameter", "svg.reasoning.much"),
+    ({**SVG, "svg": {"model": "gpt-6", "reasoning": {"effort": "much"}}}, 400, "invalid_value", "svg.reasoning.effort"),
+    ({**SVG, "n": 2}, 400, "invalid_value", "n"),
+    ({**SVG, "output_compression": 50}, 400, "invalid_value", "output_compression"),
+    ({"frame_count": 4}, 400, "invalid_value", "frame_count"),
+    ({**SVG, "output_format": "gif", "frame_count": 17}, 400, "invalid_value", "frame_count"),
+    ({"complexity": "max"}, 400, "invalid_value", "complexity"),
+    ({"moderation": "off"}, 400, "invalid_value", "moderation"),
     ({"prompt": "a cat [moderation]"}, 400, "moderation_blocked", None),
 ]
 
@@ -57,13 +74,35 @@ def test_bad_requests_are_named(serve, fields, status, code, param):
     serve(scenario)
 
 
-def test_a_bad_word_gets_the_list_of_good_ones(serve):
-    """The words of the vendor: what was wrong, and every value that would be right for this model."""
+# What is known of the vendor's own words.
+WORDS = [
+    ({"response_format": "url"}, "Unknown parameter: 'response_format'."),
+    ({"quality": "standard"}, "Invalid value: 'standard'. Supported values are: 'low', 'medium', 'high', and 'auto'."),
+    (
+        {"quality": "hd", "model": "gpt-image-2.5-flare"},
+        "Invalid value: 'hd'. Supported values are: 'low', 'medium', 'high', 'xhigh', 'max', and 'auto'.",
+    ),
+    ({"background": "clear"}, "Invalid value: 'clear'. Supported values are: 'transparent', 'opaque', and 'auto'."),
+    ({"n": "2"}, "Invalid type for 'n': expected an integer, but got a string instead."),
+    ({"stream": "true"}, "Invalid type for 'stream': expected a boolean, but got a string instead."),
+    ({"svg": []}, "Invalid type for 'svg': expected an object, but got an array instead."),
+    ({"prompt": None}, "Missing required parameter: 'prompt'."),
+    (
+        {"prompt": "x" * 32_001},
+        "Invalid 'prompt': string too long. Expected a string with maximum length 32000, "
+        "but got a string with length 32001 instead.",
+    ),
+    ({"model": "dall-e-3"}, "The model 'dall-e-3' does not exist or you do not have access to it."),
+]
+
+
+@pytest.mark.parametrize(("fields", "message"), WORDS, ids=lambda value: str(value)[:30])
+def test_refusals_have_the_words_of_the_vendor(serve, fields, message):
+    """What was wrong, and of a word every other one that would be right for this model."""
 
     async def scenario(client):
-        error = (await client.generate(quality="standard")).error
-        assert error["message"] == "Invalid value: 'standard'. Supported values are: 'low', 'medium', 'high', and 'auto'."
-        assert error["type"] == "invalid_request_error"
+        error = (await client.generate(**{"prompt": "A cat", **fields})).error
+        assert (error["message"], error["type"]) == (message, "invalid_request_error")
 
     serve(scenario)
 

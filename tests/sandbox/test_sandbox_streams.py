@@ -156,6 +156,46 @@ def test_spoiled_streams(serve, fault, spoiled):
     serve(scenario, SandboxOptions(faults=parse_faults(f"{fault}=1")))
 
 
+@pytest.mark.parametrize(("n", "billed"), [(1, 0), (3, 2)])
+def test_an_error_within_a_stream_comes_in_place_of_the_last_image(serve, tmp_path, n, billed):
+    """Those before it came whole and are billed; the message ends well. An answer in one piece is a 500 instead."""
+    log = tmp_path / "log.jsonl"
+
+    async def scenario(client):
+        *images, last = events_of((await client.generate(stream=True, n=n)).raw)
+        assert [event["type"] for event in images] == ["image_generation.completed"] * (n - 1)
+        assert (last["type"], last["error"]["code"], last["error"]["param"]) == ("error", "server_error", None)
+        assert (await client.generate(n=n)).status == 500
+        first, second = (msgspec.json.decode(line) for line in log.read_bytes().splitlines())
+        each = output_tokens("gpt-image-2", "low", "1024x1024")
+        assert (first["outcome"], first["billed"], first["output_tokens"]) == ("stream_error", n > 1, billed * each)
+        assert (second["status"], second["billed"]) == (500, False)
+
+    serve(scenario, SandboxOptions(log=log, faults=parse_faults("stream_error=1")))
+
+
+@pytest.mark.parametrize(("n", "partials", "whole"), [(1, 0, 0), (1, 2, 2), (2, 0, 1)])
+def test_a_stream_breaks_off_between_its_events(serve, tmp_path, n, partials, whole):
+    """What comes is whole, the last image does not, and all is billed. An answer in one piece is cut."""
+    log = tmp_path / "log.jsonl"
+
+    async def scenario(client):
+        for stream in (True, False):
+            came = b""
+            fields = {"stream": True, "partial_images": partials} if stream else {}
+            body = {"model": "gpt-image-2", "prompt": "x", "quality": "low", "n": n, **fields}
+            headers = {"Authorization": "Bearer sk"}
+            with pytest.raises(aiohttp.ClientPayloadError):
+                async with client.session.post(client.base + "/images/generations", json=body, headers=headers) as reply:
+                    async for chunk in reply.content.iter_any():
+                        came += chunk
+            assert not stream or len(events_of(came) if came else []) == whole
+        lines = [msgspec.json.decode(line) for line in log.read_bytes().splitlines()]
+        assert [(line["outcome"], line["billed"]) for line in lines] == [("stream_end", True), ("cut", True)]
+
+    serve(scenario, SandboxOptions(log=log, faults=parse_faults("stream_end=1")))
+
+
 @pytest.mark.parametrize("fault", ["reset", "hang"])
 def test_streams_that_never_begin(serve, fault):
     """A reset connection, or none that ever answers."""

@@ -116,7 +116,10 @@ MISTAKES = [
     (M + "columns = 'x'", "columns must be a table"),
     (M + "[columns]\nqualty = 'Q'", "[columns] qualty is not a field; the nearest is quality"),
     (M + "[columns]\nprompt = 5", "[columns] prompt = 5: must be text"),
-    (M + "[columns]\nsvg = 'M'", "[columns] svg is not supported yet"),
+    (
+        M + "[columns]\nsvg = 'M'",
+        "[columns] svg is an object of the API, with a model and its reasoning effort; write svg_model",
+    ),
     (M + "[columns]\nstyle = 'S'", "[columns] style is not taken by the GPT Image models; write it into the prompt instead"),
     (M + "matrix = ['a']", "matrix must be a table"),
     (M + "[matrix]\nstyle = 'a'", '[matrix] style = \'a\': must be a list of values, like ["one", "another"]'),

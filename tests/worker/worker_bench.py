@@ -183,7 +183,10 @@ class Bench:
     def desks(self) -> list[str]:
         """The folders of workers, dead or alive."""
         home = self.folder / ".images.answers"
-        return sorted(path.name for path in home.iterdir() if path.is_dir() and path.name != "unread") if home.is_dir() else []
+        others = ("unread", "previews")
+        return (
+            sorted(path.name for path in home.iterdir() if path.is_dir() and path.name not in others) if home.is_dir() else []
+        )
 
 
 async def until(condition: Callable[[], bool]) -> None:

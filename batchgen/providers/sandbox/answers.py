@@ -7,12 +7,16 @@ from typing import Any
 import msgspec
 import pybase64
 
-from batchgen.providers.sandbox.billing import told, usage_of
+from batchgen.providers.sandbox import refusals
+from batchgen.providers.sandbox.billing import told, told_of_author, usage_of
 from batchgen.providers.sandbox.delivery import Message
 from batchgen.providers.sandbox.picture import Encoding, draw, retouch
 from batchgen.providers.sandbox.wanted import Wanted
 
 _GATEWAY_PAGE = b"<!DOCTYPE html><html><head><title>Please wait</title></head><body>Checking your connection</body></html>\n"
+
+# Who writes an SVG where nobody said who should.
+_AUTHOR = "sandbox"
 
 # The first preview is made of some 24 squares along its short edge, each further one of twice as many.
 _SQUARES = 24
@@ -20,7 +24,7 @@ _SQUARES = 24
 
 def images_sent(wanted: Wanted, fault: str) -> int:
     """How many images the usage of an answer speaks of."""
-    return wanted.n - 1 if fault == "fewer" else wanted.n
+    return wanted.n - 1 if fault in ("fewer", "stream_error") else wanted.n
 
 
 def compose(wanted: Wanted, fault: str, pause_s: float) -> Message:
@@ -41,6 +45,8 @@ def _body(wanted: Wanted, images: Sequence[str], billed: int) -> bytes:
         **_parameters(wanted),
         "usage": told(usage_of(wanted, billed)),
     }
+    if wanted.output_format == "svg" and billed:
+        answer["svg_usage"] = told_of_author(wanted.svg_author or _AUTHOR)
     return msgspec.json.encode(answer)
 
 
@@ -54,6 +60,8 @@ def _events(wanted: Wanted, fault: str) -> Iterator[bytes]:
         if fault != "empty":
             image = {"b64_json": _image(wanted, ordinal, fault), "usage": told(usage_of(wanted, 1))}
             yield _event(f"{family}.completed", wanted, image, whole=fault != "bad_json")
+    if fault == "stream_error":
+        yield b"event: error\ndata: %b\n\n" % refusals.of_fault("500", "").event
 
 
 def _event(kind: str, wanted: Wanted, content: dict[str, Any], *, whole: bool = True) -> bytes:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from batchgen.core.input_tokens import input_image_tokens
-from batchgen.core.pricing import PROMPT_OVERHEAD_TOKENS, cost_micros, output_tokens
+from batchgen.core.pricing import PREVIEW_TOKENS, PROMPT_OVERHEAD_TOKENS, cost_micros, output_tokens
 from batchgen.core.usage import Usage
 from batchgen.providers.sandbox.wanted import Wanted
 
@@ -17,7 +17,8 @@ from batchgen.providers.sandbox.wanted import Wanted
 _LIKE_25 = "gpt-image-2.5-flare"
 _TIMES_25 = {"low": 4, "medium": 4}
 
-_PARTIAL_TOKENS = 100
+# Nor is what the model that writes an SVG uses, and what its tokens cost.
+_AUTHOR_INPUT, _AUTHOR_OUTPUT = 1000, 4000
 
 
 def usage_of(wanted: Wanted, images: int) -> Usage:
@@ -29,8 +30,9 @@ def usage_of(wanted: Wanted, images: int) -> Usage:
     return Usage(
         input_text_tokens=text * images,
         input_image_tokens=_input_images(wanted) * images,
-        output_tokens=(each + _PARTIAL_TOKENS * wanted.partials) * images,
+        output_tokens=(each + PREVIEW_TOKENS * wanted.partials) * images,
         output_text_tokens=0,
+        author_tokens=(_AUTHOR_INPUT + _AUTHOR_OUTPUT) * images if wanted.output_format == "svg" else None,
     )
 
 
@@ -49,6 +51,12 @@ def told(usage: Usage) -> dict[str, Any]:
         "output_tokens_details": {"image_tokens": output, "text_tokens": 0},
         "total_tokens": text + image + output,
     }
+
+
+def told_of_author(model: str) -> dict[str, Any]:
+    """The usage of the model that writes an SVG, as an answer carries it."""
+    counts = {"input_tokens": _AUTHOR_INPUT, "output_tokens": _AUTHOR_OUTPUT, "reasoning_tokens": 0}
+    return {**counts, "total_tokens": _AUTHOR_INPUT + _AUTHOR_OUTPUT, "model": model}
 
 
 def _input_images(wanted: Wanted) -> int:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from batchgen.core.catalog import Catalog, Model
-from batchgen.core.parameters import PARAMETERS, PROMPT_MOST_CHARACTERS, Choice, Integer, problems
-from batchgen.providers.sandbox import invalid
+from batchgen.core.parameters import PARAMETERS, PROMPT_MOST_CHARACTERS, Choice, Integer, Truth, problems
+from batchgen.providers.sandbox import invalid, svg
 from batchgen.providers.sandbox.refusals import no_model
 from batchgen.providers.sandbox.wanted import Wanted
 
@@ -14,17 +14,20 @@ AUTO_SIZE, AUTO_QUALITY = "1024x1024", "medium"
 
 # A parameter of edits alone, which look at it themselves.
 _OF_EDITS = "input_fidelity"
-# In the vendor's API, but nothing a manifest can carry.
-_OTHER_FIELDS = ("model", "prompt", "stream", "partial_images", "svg")
-_MOST_PARTIALS = 3
-# The events of a stream have no such format.
-_UNSTREAMED_FORMATS = ("gif", "svg")
+# Ours alone, for what the vendor has as an object.
+_FLAT = ("svg_model", "svg_effort")
+_PLAIN = tuple(name for name in PARAMETERS if name not in (_OF_EDITS, *_FLAT))
+_FIELDS = ("model", "prompt", "svg", *_PLAIN)
+
+# What a value has to be, in the words of the vendor's errors.
+_TYPES: dict[type, tuple[str, type]] = {Integer: ("an integer", int), Truth: ("a boolean", bool)}
+_TEXT = ("a string", str)
 
 
 def check(fields: Mapping[str, Any], catalog: Catalog) -> Wanted:
     """The accepted request, without what came along. Raises Refusal with the vendor's code and the name of the field."""
     for name in fields:
-        if name == _OF_EDITS or (name not in PARAMETERS and name not in _OTHER_FIELDS):
+        if name not in _FIELDS:
             raise invalid.unknown(name)
     prompt, model = _text(fields, "prompt"), _text(fields, "model")
     if len(prompt) > PROMPT_MOST_CHARACTERS:
@@ -33,9 +36,7 @@ def check(fields: Mapping[str, Any], catalog: Catalog) -> Wanted:
     if entry is None:
         raise no_model(model)
     _parameters(entry, fields, catalog)
-    _streaming(fields)
-    if "svg" in fields and (fields.get("output_format") != "svg" or not isinstance(fields["svg"], dict)):
-        raise invalid.wrong_value("svg", "'svg' must be an object and is only supported when 'output_format' is 'svg'.")
+    svg.check(fields)
     return _resolved(fields, prompt, model)
 
 
@@ -49,10 +50,10 @@ def _text(fields: Mapping[str, Any], name: str) -> str:
 
 
 def _parameters(model: Model, fields: Mapping[str, Any], catalog: Catalog) -> None:
-    given = {name: fields[name] for name in PARAMETERS if name in fields}
+    given = {name: fields[name] for name in _PLAIN if name in fields}
     for name, value in given.items():
-        expected, fits = ("an integer", int) if isinstance(PARAMETERS[name], Integer) else ("a string", str)
-        if not isinstance(value, fits) or isinstance(value, bool):
+        expected, fits = _TYPES.get(type(PARAMETERS[name]), _TEXT)
+        if not isinstance(value, fits) or (isinstance(value, bool) and fits is not bool):
             raise invalid.wrong_type(name, expected, value)
         allowed = _allowed(model, name)
         if allowed and value not in allowed:
@@ -69,23 +70,6 @@ def _allowed(model: Model, name: str) -> tuple[str, ...]:
         return model.output_formats
     kind = PARAMETERS[name]
     return kind.words if isinstance(kind, Choice) else ()
-
-
-def _streaming(fields: Mapping[str, Any]) -> None:
-    stream, partials, output = fields.get("stream", False), fields.get("partial_images"), fields.get("output_format")
-    if not isinstance(stream, bool):
-        raise invalid.wrong_type("stream", "a boolean", stream)
-    if stream and output in _UNSTREAMED_FORMATS:
-        raise invalid.wrong_value("stream", f"'stream' is not supported when 'output_format' is '{output}'.")
-    if partials is None:
-        return
-    if not isinstance(partials, int) or isinstance(partials, bool):
-        raise invalid.wrong_type("partial_images", "an integer", partials)
-    if not 0 <= partials <= _MOST_PARTIALS:
-        message = f"Invalid value for 'partial_images': {partials}: must be a whole number from 0 to {_MOST_PARTIALS}."
-        raise invalid.wrong_value("partial_images", message)
-    if not stream:
-        raise invalid.wrong_value("partial_images", "'partial_images' is only supported when 'stream' is true.")
 
 
 def _resolved(fields: Mapping[str, Any], prompt: str, model: str) -> Wanted:
@@ -107,4 +91,5 @@ def _resolved(fields: Mapping[str, Any], prompt: str, model: str) -> Wanted:
         safety_identifier=fields.get("safety_identifier"),
         streamed=bool(fields.get("stream", False)),
         partials=int(fields.get("partial_images", 0)),
+        svg_author=str(fields.get("svg", {}).get("model", "")),
     )

@@ -39,7 +39,10 @@ async def deliver(request: web.Request, message: Message, headers: dict[str, str
         await response.prepare(request)
         match fault:
             case "cut":
-                await _cut(request, response, b"".join(message.parts))
+                body = b"".join(message.parts)
+                await _break_off(request, response, [body[: len(body) // 2]])
+            case "stream_end":
+                await _break_off(request, response, message.parts[:-1])
             case "drip":
                 await _drip(response, b"".join(message.parts))
             case _:
@@ -73,8 +76,9 @@ async def _send(response: web.StreamResponse, message: Message) -> None:
         await response.write(part)
 
 
-async def _cut(request: web.Request, response: web.StreamResponse, body: bytes) -> None:
-    await response.write(body[: len(body) // 2])
+async def _break_off(request: web.Request, response: web.StreamResponse, parts: Sequence[bytes]) -> None:
+    for part in parts:
+        await response.write(part)
     if request.transport is not None:
         request.transport.close()
 

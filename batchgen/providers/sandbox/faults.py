@@ -15,12 +15,15 @@
     fewer         one image less than asked, with the usage of those sent         those sent; n=1: no
     hang          no answer until the client goes                                 yes
     drip          the whole answer, slowly, in small pieces (20 in one second)    yes
+    stream_error  an event with an error (server_error) in place of the last image  the images before it
+    stream_end    the connection closed in place of the last event                yes
 
 A refusal that arrives whole costs nothing; what happens after the image was made is billed. (*) A gateway that stops waiting
 does not stop the work behind it.
 
 A stream meets them in its own way: `cut` ends within its events, `drip` sends them in pieces, what is spoiled is spoiled in the
-event that completes an image, and `empty` sends the previews alone. Refusals come in place of a stream.
+event that completes an image, and `empty` sends the previews alone. Refusals come in place of a stream. An answer in one piece
+meets `stream_error` as 500 and `stream_end` as `cut`.
 
 Chosen from a hash of the prompt and of how many times this server was asked for it before: a run can be repeated, and a retry
 may fare better. Requests refused by the checks or by the limit are not counted: when those come depends on the clock.
@@ -36,8 +39,22 @@ from batchgen.errors import WrongUsage
 
 _STATUSES = range(400, 600)
 _REFUSING = ("slow_down", "quota", "moderation")
-_LATE = ("reset", "cut", "bad_json", "bad_base64", "not_image", "html", "empty", "fewer", "hang", "drip")
+_LATE = (
+    "reset",
+    "cut",
+    "bad_json",
+    "bad_base64",
+    "not_image",
+    "html",
+    "empty",
+    "fewer",
+    "hang",
+    "drip",
+    "stream_error",
+    "stream_end",
+)
 _NAMES = (*_REFUSING, *_LATE)
+_UNSTREAMED = {"stream_error": "500", "stream_end": "cut"}
 _STATUSES_AFTER_THE_IMAGE = ("504", "524")
 _SYNTAX = "write NAME=RATE with a rate from 0 to 1, several with commas, like 500=0.05,cut=0.02"
 
@@ -74,6 +91,11 @@ class FaultCounter:
         fault = self._faults.choose(prompt, self._asked[key])
         self._asked[key] += 1
         return fault
+
+
+def as_met(fault: str, *, streamed: bool) -> str:
+    """What a fault of streams is for an answer that comes as one, or in one piece."""
+    return fault if streamed else _UNSTREAMED.get(fault, fault)
 
 
 def refuses(fault: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import BodyPartReader, web
 from aiohttp.http import HttpProcessingError
 
-from batchgen.core.parameters import PARAMETERS, Integer
+from batchgen.core.parameters import PARAMETERS, Integer, Truth
 from batchgen.providers.sandbox import body, invalid
 from batchgen.providers.sandbox.refusals import Refusal, bad, too_large
 from batchgen.providers.sandbox.uploads import MOST_IMAGE_BYTES, MOST_IMAGES, MOST_MASK_BYTES, File, Uploads
@@ -19,10 +19,10 @@ _MOST_TEXT_BYTES = 2**19
 _MOST_PARTS = 100
 _CHUNK_BYTES = 2**18
 
-_WHOLE_NUMBERS = frozenset({"partial_images", *(name for name, kind in PARAMETERS.items() if isinstance(kind, Integer))})
 _TRUTH = {"true": True, "false": False}
 _INTEGER = re.compile(r"-?[0-9]{1,9}", re.ASCII)
-_NESTED = re.compile(r"(\w+)\[(.+)\]", re.ASCII)
+# A part of an object, as `svg[reasoning][effort]`.
+_NESTED = re.compile(r"svg((?:\[\w+\])+)", re.ASCII)
 
 
 @dataclass(slots=True)
@@ -86,7 +86,10 @@ def _fields(texts: Sequence[tuple[str, str]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, text in texts:
         nested = _NESTED.fullmatch(name)
-        place, key = (found.setdefault(nested[1], {}), nested[2]) if nested and nested[1] == "svg" else (found, name)
+        *path, key = ["svg", *nested[1][1:-1].split("][")] if nested else [name]
+        place: Any = found
+        for step in path:
+            place = place.setdefault(step, {}) if isinstance(place, dict) else None
         if not isinstance(place, dict) or key in place:
             raise invalid.twice(name)
         if text:
@@ -116,9 +119,10 @@ def _only(files: Sequence[tuple[str, File]], name: str) -> File | None:
 
 
 def _typed(name: str, text: str) -> str | int | bool:
-    if name in _WHOLE_NUMBERS and _INTEGER.fullmatch(text):
+    kind = PARAMETERS.get(name)
+    if isinstance(kind, Integer) and _INTEGER.fullmatch(text):
         return int(text)
-    return _TRUTH.get(text, text) if name == "stream" else text
+    return _TRUTH.get(text, text) if isinstance(kind, Truth) else text
 
 
 def _unreadable() -> Refusal:

@@ -64,7 +64,7 @@ class Images:
             self._admit(wanted, line)
         except Refusal as refusal:
             return self._refuse(request, line, refusal)
-        fault = self._faults.next(wanted.prompt)
+        fault = faults.as_met(self._faults.next(wanted.prompt), streamed=wanted.streamed)
         pause_s = self._latency_s / (wanted.n * (wanted.partials + 1)) if wanted.streamed else self._latency_s
         await asyncio.sleep(pause_s)
         return await self._answer(request, line, wanted, fault, pause_s)

@@ -29,8 +29,16 @@ class Refusal(Exception):
     @property
     def body(self) -> bytes:
         """The JSON body."""
-        error = {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
-        return msgspec.json.encode({"error": error | self.details})
+        return msgspec.json.encode({"error": self._error})
+
+    @property
+    def event(self) -> bytes:
+        """The data of an event, where a stream has begun. The vendor documents none; its own client looks for this."""
+        return msgspec.json.encode({"type": "error", "error": self._error})
+
+    @property
+    def _error(self) -> dict[str, Any]:
+        return {"message": self.message, "type": self.type, "param": self.param, "code": self.code} | self.details
 
 
 def bad(message: str, param: str | None, code: str | None) -> Refusal:

@@ -17,7 +17,10 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Nothing in it is `auto`. `edit` is None for a generation; `partials` are previews an image, with `streamed` only."""
+    """Nothing in it is `auto`. `edit` is None for a generation; `partials` are previews an image, with `streamed` only.
+
+    `svg_author` is the model that writes an SVG, empty where it was left open.
+    """
 
     model: str
     prompt: str
@@ -32,6 +35,7 @@ class Wanted:
     safety_identifier: str | None
     streamed: bool
     partials: int
+    svg_author: str = ""
     edit: Edit | None = None
 
     @property
