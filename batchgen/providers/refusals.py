@@ -31,7 +31,7 @@ _MONEY = frozenset(
 _MODEL = frozenset({"model_not_found"})
 _FIGURE = r"([0-9][0-9,]*(?:\.[0-9]+)?)"
 _REQUESTED = re.compile(rf"Limit:?\s+{_FIGURE}.*?Requested:?\s+{_FIGURE}", re.IGNORECASE | re.DOTALL)
-_LIMIT = re.compile(rf"\b(?<!-)(images|requests) per min\b.*?Limit:?\s+{_FIGURE}", re.IGNORECASE | re.DOTALL)
+_LIMIT = re.compile(rf"(?<![\w-])(input-images|images|requests) per min\b.*?Limit:?\s+{_FIGURE}", re.IGNORECASE | re.DOTALL)
 _TOO_MANY = 429
 _MOST_DIGITS = 9
 _NO_SUCH_MODEL = re.compile(r"model\b.*\b(does not exist|not found|deprecated|shut down)", re.IGNORECASE | re.DOTALL)
@@ -110,12 +110,16 @@ def ending(refusal: Refusal, headers: Mapping[str, str], now: datetime) -> Endin
 
 
 def _told(refusal: Refusal) -> Told:
-    """The limit that a refusal about speed names."""
+    """The limit that a refusal about speed names.
+
+    Whether input images count in the limit of the others or in one of their own is not documented. The pace counts both
+    together, so that a limit of either kind is kept by it.
+    """
     found = _LIMIT.search(refusal.message) if refusal.status == _TOO_MANY else None
     if found is None:
         return NOTHING_TOLD
     limit = limit_of(found[2])
-    return Told(images=limit) if found[1].lower() == "images" else Told(requests=limit)
+    return Told(requests=limit) if found[1].lower() == "requests" else Told(images=limit)
 
 
 def _outcome(refusal: Refusal, headers: Mapping[str, str]) -> tuple[Outcome, bool]:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgen.core.outcome import Outcome
+from batchgen.core.pace import NOTHING_TOLD, Told
 from batchgen.providers import refusals
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
@@ -119,6 +120,29 @@ def test_the_wait_comes_along():
     refusal = refusals.read(429, json.dumps({"error": {"message": SPEED.format(5, 1), "code": "rate_limit_exceeded"}}).encode())
     assert refusals.ending(refusal, {}, NOW).retry_after_s == 12
     assert refusals.ending(refusal, {"retry-after-ms": "250"}, NOW).retry_after_s == 0.25
+
+
+LIMITS = [
+    (429, SPEED.format("1,250", 1), Told(images=1250)),
+    (429, "Rate limit reached on requests per min (RPM): Limit 500, Used 500, Requested 1.", Told(requests=500)),
+    (
+        429,
+        "Rate limit reached for m (for limit gpt-image) on input-images per min: Limit 6, Used 5, Requested 4.",
+        Told(images=6),
+    ),
+    (429, "Request too large on input-images per min: Limit 1, Requested 2.", Told(images=1)),
+    (429, "Rate limit reached on other-images per min: Limit 6.", NOTHING_TOLD),
+    (429, "Rate limit reached on tokens per min (TPM): Limit 30000, Used 29999, Requested 160.", NOTHING_TOLD),
+    (429, "Rate limit reached on images per min (IPM). Please try again in 1s.", NOTHING_TOLD),
+    (400, SPEED.format(5, 1), NOTHING_TOLD),
+]
+
+
+@pytest.mark.parametrize(("status", "message", "told"), LIMITS)
+def test_a_limit_that_is_named_is_learned(status, message, told):
+    """Input images are counted with the others, and so is a limit on them."""
+    body = json.dumps({"error": {"message": message, "code": "rate_limit_exceeded"}}).encode()
+    assert refusals.ending(refusals.read(status, body), {}, NOW).told == told
 
 
 @pytest.mark.parametrize(
