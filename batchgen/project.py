@@ -84,7 +84,10 @@ class Project:
         from batchgen.core.assembly import BUILT_IN
         from batchgen.core.profile import Profile
         from batchgen.ingest.reading import Terms
+        from batchgen.settings import jobfile
 
+        if job is not None and not self.settings.compat.translate:
+            jobfile.refuse_untranslated(job)
         profile = self._profile(said, job)
         of_job = {} if job is None else job.defaults
         defaults = {**BUILT_IN, **self.settings.defaults, **(profile or Profile()).defaults, **of_job, **said.fields}
@@ -103,12 +106,20 @@ class Project:
         )
 
     def _profile(self, said: Said, job: "JobFile | None") -> "Profile | None":
-        from batchgen.settings.profiles import chosen
+        from batchgen.settings import defaults, profiles
 
-        known = self.settings.profiles if job is None else {**self.settings.profiles, **job.profiles}
-        if said.profile is not None:
-            return chosen(said.profile, known, "--profile")
-        return None if job is None or job.profile is None else chosen(job.profile, known, f"{job.path}: profile")
+        of_job = {} if job is None else job.profiles
+        known = {**self.settings.profiles, **of_job}
+        name, place = said.profile, "--profile"
+        if name is None and job is not None:
+            name, place = job.profile, f"{job.path}: profile"
+        if name is None:
+            return None
+        profile = profiles.chosen(name, known, place)
+        if not self.settings.compat.translate:
+            source = job.path if job is not None and name in of_job else self.settings.sources[profiles.TABLE]
+            defaults.refuse_words(profile.defaults, f"{source}: [{profiles.TABLE}.{name}.defaults]")
+        return profile
 
     @property
     def lacks_key(self) -> bool:

@@ -77,7 +77,7 @@ def given_fields(values: Mapping[str, Any], *, translate: bool = False) -> dict[
     What depends on the model is checked with each row, where `translate` also rewrites the words of the tutorials.
     """
     given = {name: typed(name, values[name]) for name in _GIVEN if values.get(name) is not None}
-    given |= {name: anchored(str(given[name]), Path.cwd()) for name in fields.INPUTS if name in given}
+    given |= {name: anchored(str(given[name]), Path.cwd()) for name in (*fields.INPUTS, tutorials.AN_IMAGE) if name in given}
     for name, value in given.items():
         for finding in unfit(name, value, translate=translate):
             raise WrongUsage(f"{_written(name)} {finding.message}")

@@ -13,9 +13,13 @@ from batchgen.core.manifest import Row
 from batchgen.core.parameters import PROMPT_MOST_CHARACTERS, Finding
 from batchgen.core.request import EDIT, GENERATE, IMAGE, Request, Value
 from batchgen.core.translation import translated
+from batchgen.core.tutorials import AN_IMAGE
 
 # A quality that is left out lets the server choose a dear one, so model, size and quality are always sent.
 BUILT_IN: dict[str, Value] = {"model": DEFAULT_MODEL, "size": "1024x1024", "quality": "medium"}
+
+# Where a row can name images; the last only with a translation.
+_IMAGES = (*INPUT_COLUMNS, AN_IMAGE)
 
 _MOST_PRIORITY = 1_000_000
 _VARIATION = "variation"
@@ -89,9 +93,9 @@ def _checked(model: str, items: tuple[tuple[str, Value, type], ...], catalog: Ca
 
 def _without_images_of_others(defaults: Mapping[str, Value], cells: Mapping[str, Value]) -> Mapping[str, Value]:
     """A row that names images takes none from the defaults: `image_1` shall not come behind a default's `image`."""
-    if IMAGE not in defaults or not any(column in cells for column in INPUT_COLUMNS):
+    if not any(column in cells for column in _IMAGES) or not any(column in defaults for column in (IMAGE, AN_IMAGE)):
         return defaults
-    return {name: value for name, value in defaults.items() if name not in INPUT_COLUMNS}
+    return {name: value for name, value in defaults.items() if name not in _IMAGES}
 
 
 def _operation_findings(operation: Value, *, is_edit: bool) -> list[Finding]:

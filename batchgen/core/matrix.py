@@ -34,7 +34,10 @@ NO_CHOICE = Combination("", {}, {}, {})
 
 
 def problems(table: Mapping[str, Sequence[Value]]) -> Iterator[Finding]:
-    """What makes this table no matrix, by its keys; an empty field is the table as a whole."""
+    """What makes this table no matrix, by its keys; an empty field is the table as a whole.
+
+    Words of the tutorials pass: whether somebody rewrites them is not known here.
+    """
     sound = True
     for key, values in table.items():
         for message in (*_of_key(key, table), *_of_values(key, values)):
@@ -91,7 +94,7 @@ def _of_values(key: str, values: Sequence[Value]) -> Iterator[str]:
         yield "holds what is not a number"
     field = fields.canonical(key)
     for value in values if field in parameters.PARAMETERS else ():
-        yield from (finding.message for finding in parameters.misfits(str(field), _typed(str(field), value)))
+        yield from (finding.message for finding in parameters.unfit(str(field), _typed(str(field), value), translate=True))
     seen: dict[str, Value] = {}
     for value in values:
         name = identity.fold(_name([value]))

@@ -7,10 +7,8 @@ from batchgen.core.fields import INPUT_COLUMNS
 from batchgen.core.manifest import shortened
 from batchgen.core.request import IMAGE, Value
 from batchgen.core.sizes import enlarged
-from batchgen.core.tutorials import QUALITIES, TRANSLATED
+from batchgen.core.tutorials import AN_IMAGE, QUALITIES, TRANSLATED
 
-# Makes the request an edit; a row that names images in a column of ours has said it already.
-_AN_IMAGE = "reference_image"
 # The word -> what stands before it in the prompt, on a line of its own: prompts end in every way, and in every language.
 _IN_THE_PROMPT = {"style": "Style", "negative_prompt": "Avoid"}
 
@@ -21,7 +19,8 @@ def translated(fields: Mapping[str, Value], catalog: Catalog) -> tuple[dict[str,
     notes = []
     for word in (word for word in TRANSLATED if word in fields):
         prompt, label = ours.get("prompt"), _IN_THE_PROMPT.get(word)
-        is_image = word == _AN_IMAGE and not any(column in fields for column in INPUT_COLUMNS)
+        # A row that names images in a column of ours has said already that it is an edit.
+        is_image = word == AN_IMAGE and not any(column in fields for column in INPUT_COLUMNS)
         instead_of_it = "sent as image" if is_image else "written into the prompt" if label else "left out"
         notes.append(shortened(f"{word}={fields[word]} is {instead_of_it}"))
         if is_image:

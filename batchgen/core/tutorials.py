@@ -24,8 +24,11 @@ FIELDS: dict[str, str] = {
     "svg": "is an object of the API, with a model and its reasoning effort; write svg_model and svg_effort instead",
 }
 
+# Becomes an input image.
+AN_IMAGE = "reference_image"
+
 # The fields that `[compat] translate = true` takes and rewrites; the others stay errors, since nothing does what they ask for.
-TRANSLATED = ("style", "negative_prompt", "reference_image", "response_format")
+TRANSLATED = ("style", "negative_prompt", AN_IMAGE, "response_format")
 
 # Words of DALL-E for a quality -> ours that comes closest. Standard was its lesser one and what one got unasked, as medium is
 # here; low would be less than was asked for.

@@ -1,29 +1,50 @@
 """A field of a request for every row: what is wrong with it is told once, and not on every line."""
 
-from batchgen.core import parameters, template
-from batchgen.core.fields import INPUTS
+from collections.abc import Mapping
+
+from batchgen.core import parameters, template, tutorials
+from batchgen.core.fields import INPUTS, REQUEST_FIELDS
 from batchgen.core.inputs import anchored
 from batchgen.core.manifest import typed
 from batchgen.core.request import Value
 from batchgen.errors import SettingsError
 from batchgen.settings.toml import Given
 
+# What can stand in a table of defaults.
+FIELDS = (*REQUEST_FIELDS, *INPUTS)
 
-def default(name: str, given: Given, place: str, *, translate: bool = False) -> Value:
+
+def is_field(name: str) -> bool:
+    """Whether it can stand there, or is a word of the tutorials, which is told apart with its value."""
+    return name in FIELDS or name in tutorials.FIELDS
+
+
+def default(name: str, given: Given, place: str) -> Value:
     """The value as its field takes it. Raises SettingsError with the place.
 
-    `translate` lets the words of the tutorials pass, which are rewritten with each row.
+    A word of the tutorials passes: it is rewritten with each row, or `refuse_words` is asked.
     """
     value = typed(name, given.value) if isinstance(given.value, str) else given.value
     if name in INPUTS:
         return anchored(str(value), given.folder)
     # What depends on the model is checked with each row's.
-    for finding in parameters.unfit(name, value, translate=translate):
+    for finding in parameters.unfit(name, value, translate=True):
         raise SettingsError(f"{place}: {finding.message}")
     if name == "prompt":
         checked_template(str(value), place)
-    checked: Value = value
+    checked: Value = anchored(str(value), given.folder) if name == tutorials.AN_IMAGE else value
     return checked
+
+
+def refuse_words(values: Mapping[str, Value], place: str) -> None:
+    """Raises SettingsError where a word of the tutorials stands, for settings that have none rewritten.
+
+    `place` is the file and the table.
+    """
+    for name, value in values.items():
+        if tutorials.is_translated(name, value):
+            for finding in parameters.unfit(name, value):
+                raise SettingsError(f"{place} {name}: {finding.message}")
 
 
 def checked_template(text: str, place: str) -> template.Template:

@@ -13,7 +13,7 @@ from batchgen.core.request import Value
 from batchgen.core.template import Template
 from batchgen.errors import SettingsError
 from batchgen.settings import profiles, toml
-from batchgen.settings.defaults import checked_template, default
+from batchgen.settings.defaults import checked_template, default, refuse_words
 from batchgen.settings.load import known
 from batchgen.settings.model import tables
 from batchgen.settings.toml import Given
@@ -65,6 +65,16 @@ def read(path: Path) -> JobFile:
     )
 
 
+def refuse_untranslated(job: JobFile) -> None:
+    """Raises SettingsError where the job file says a word of the tutorials, for settings that have none rewritten."""
+    for field in job.columns:
+        if field in tutorials.TRANSLATED and job.columns[field]:
+            raise SettingsError(f"{job.path}: [columns] {field} {tutorials.FIELDS[field]}")
+    for choice in job.matrix:
+        refuse_words(choice.fields, f"{job.path}: [matrix]")
+    refuse_words(job.defaults, f"{job.path}: [defaults]")
+
+
 def laid_over(paths: Sequence[str], jobs: Mapping[str, JobFile], options: Collection[str]) -> Mapping[str, Given]:
     """The settings that the files of one command bring along. A manifest without a job file brings none.
 
@@ -105,7 +115,7 @@ def _columns(content: Mapping[str, Any], path: Path) -> dict[str, str]:
         field = fields.mappable(word)
         if field is None:
             raise SettingsError(f"{place} is not a field; the nearest is {toml.nearest(word, fields.FIELDS)}")
-        if field in tutorials.FIELDS and header:
+        if field in tutorials.FIELDS and field not in tutorials.TRANSLATED and header:
             raise SettingsError(f"{place} {tutorials.FIELDS[field]}")
         mapping[field] = header.strip()
     return mapping

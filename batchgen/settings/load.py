@@ -10,12 +10,10 @@ from typing import Any, get_type_hints
 import msgspec
 from dotenv import dotenv_values
 
-from batchgen.core import fields as request_fields
-from batchgen.core import tutorials
 from batchgen.errors import SettingsError
 from batchgen.settings import toml
 from batchgen.settings.check import check
-from batchgen.settings.defaults import default
+from batchgen.settings.defaults import FIELDS, default, is_field, refuse_words
 from batchgen.settings.model import Secrets, Settings, tables
 from batchgen.settings.models import described
 from batchgen.settings.profiles import TABLE, parse
@@ -26,8 +24,6 @@ CONFIG_FILE = "config.toml"
 _MODELS = "models"
 _PREFIX = "BATCHGEN_"
 _BUILT_IN = "built-in"
-# What can stand in [defaults].
-_DEFAULTS = (*request_fields.REQUEST_FIELDS, *request_fields.INPUTS)
 
 
 def load(
@@ -56,7 +52,10 @@ def load(
     found |= laid_over or {}
     found |= {key: Given(value, "option", cwd) for key, value in options.items()}
     home = path.parent.resolve() if path.is_file() else cwd
-    return replace(_build(found, home, _secrets(environment, dotenv)), profiles=profiles)
+    settings = _build(found, home, _secrets(environment, dotenv))
+    return replace(
+        settings, profiles=profiles, sources={**settings.sources, TABLE: str(path)} if profiles else settings.sources
+    )
 
 
 def _from_document(document: Mapping[str, Any], path: Path) -> dict[str, Given]:
@@ -96,7 +95,7 @@ def _split(name: str) -> tuple[str, str]:
 def known(table: str, key: str, place: str) -> str:
     """The dotted name of a key that exists. Raises SettingsError with the nearest one that does."""
     if table == "defaults":
-        if key in _DEFAULTS or key in tutorials.FIELDS:
+        if is_field(key):
             return f"defaults.{key}"
         raise SettingsError(f"{place} is not a field of a request; {_nearest(f'defaults.{key}')}")
     if key in tables().get(table, {}):
@@ -106,7 +105,7 @@ def known(table: str, key: str, place: str) -> str:
 
 def _nearest(name: str) -> str:
     names = [f"{table}.{key}" for table, keys in tables().items() for key in keys]
-    names += [f"defaults.{key}" for key in _DEFAULTS]
+    names += [f"defaults.{key}" for key in FIELDS]
     names += [f"{TABLE}.name"]
     last = name.rpartition(".")[2]
     same_key = [one for one in names if one.partition(".")[2] == last]
@@ -132,10 +131,10 @@ def _build(found: Mapping[str, Given], home: Path, secrets: Secrets) -> Settings
         kind: Any = type(part.default)
         parts[part.name] = kind(**values)
     asked = {name.removeprefix("defaults."): given for name, given in found.items() if name.startswith("defaults.")}
-    translate = parts["compat"].translate
-    defaults = {
-        name: default(name, given, f"{given.source}: [defaults] {name}", translate=translate) for name, given in asked.items()
-    }
+    defaults = {name: default(name, given, f"{given.source}: [defaults] {name}") for name, given in asked.items()}
+    if not parts["compat"].translate:
+        for name, value in defaults.items():
+            refuse_words({name: value}, f"{asked[name].source}: [defaults]")
     told = found.get(_MODELS)
     if told is not None:
         parts |= {"models": told.value, "catalog": described(told.value, told.source)}

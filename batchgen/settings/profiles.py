@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from batchgen.core import fields
 from batchgen.core.profile import Profile
 from batchgen.core.request import Value
 from batchgen.errors import SettingsError
 from batchgen.settings import toml
-from batchgen.settings.defaults import default
+from batchgen.settings.defaults import FIELDS, default, is_field
 from batchgen.settings.toml import Given
 
 TABLE = "profiles"
@@ -47,8 +46,7 @@ def _profile(content: Any, place: str, path: Path) -> Profile:
 def _defaults(content: Any, place: str, path: Path) -> dict[str, Value]:
     found = toml.table(content, place)
     for key in found:
-        if key not in (*fields.REQUEST_FIELDS, *fields.INPUTS):
-            near = toml.nearest(key, (*fields.REQUEST_FIELDS, *fields.INPUTS))
-            raise SettingsError(f"{place} {key} is not a field of a request; the nearest is {near}")
+        if not is_field(key):
+            raise SettingsError(f"{place} {key} is not a field of a request; the nearest is {toml.nearest(key, FIELDS)}")
     folder = path.parent.resolve()
     return {key: default(key, Given(value, str(path), folder), f"{place} {key}") for key, value in found.items()}

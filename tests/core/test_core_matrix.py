@@ -53,7 +53,7 @@ NO_MATRIX = [
     ),
     ({"stream": ["yes"]}, "stream", "yes: must be true or false"),
     ({"qualty": ["low"]}, "qualty", "is not a field; if you mean quality, write that; if not, choose another word"),
-    ({"quality": ["low", "hd"]}, "quality", "hd: is a word of DALL-E; write high instead"),
+    ({"quality": ["low", "hd", "best"]}, "quality", "best: must be one of low, medium, high, xhigh, max, auto"),
     ({"n": [1, 11]}, "n", "11: must be a whole number from 1 to 10"),
     ({"n": [1.0]}, "n", "1.0: must be a whole number from 1 to 10"),
     ({"size": [1024]}, "size", "1024: must be text"),

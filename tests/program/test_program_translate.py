@@ -36,6 +36,18 @@ def test_what_was_rewritten_is_shown_after_it_was_made(
     assert [row["rewritten"] for row in rows] == ["; ".join(fox["rewritten"]), "response_format=url is left out"]
 
 
+def test_what_a_job_file_and_a_profile_say_is_rewritten_too(program: Program) -> None:
+    """Show tells it like what a row says; without the translation the file and the table are told, once."""
+    program.write("zoo.csv", "custom_id,prompt\nfox,A fox\nowl,An owl\n")
+    job = 'manifest = "zoo.csv"\nprofile = "old"\n[defaults]\nquality = "hd"\n'
+    program.write("zoo.toml", f'{job}[profiles.old.defaults]\nstyle = "vivid"\nsize = "512x512"\n')
+    refused = program.run("submit", "zoo.toml", code=2).stderr
+    assert refused == "batchgen: zoo.toml: [defaults] quality: hd: is a word of DALL-E; write high instead\n"
+    program.environment["BATCHGEN_COMPAT__TRANSLATE"] = "true"
+    program.run("submit", "zoo.toml")
+    assert program.json("show", "zoo", "fox")["rewritten"] == [NOTES[0], "quality=hd is sent as high", NOTES[2]]
+
+
 def test_a_word_is_an_error_unless_a_translation_is_asked_for(program: Program) -> None:
     """Exit 2 with every place, and nothing is stored; with the setting the same file is taken."""
     program.write("zoo.csv", MANIFEST)

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from batchgen.core import tabular, tutorials
+from batchgen.core.assembly import BUILT_IN, assemble
+from batchgen.core.manifest import Row
 from batchgen.core.profile import Profile
 from batchgen.core.recipe import Recipe
 from batchgen.errors import SettingsError
@@ -120,13 +123,13 @@ MISTAKES = [
         M + "[columns]\nsvg = 'M'",
         "[columns] svg is an object of the API, with a model and its reasoning effort; write svg_model",
     ),
-    (M + "[columns]\nstyle = 'S'", "[columns] style is not taken by the GPT Image models; write it into the prompt instead"),
+    (M + "[columns]\nseed = 'S'", "[columns] seed is not a field of the API, where no image can be made twice"),
     (M + "matrix = ['a']", "matrix must be a table"),
     (M + "[matrix]\nstyle = 'a'", '[matrix] style = \'a\': must be a list of values, like ["one", "another"]'),
     (M + "[matrix]\nstyle = [['a']]", "[matrix] style = [['a']]: must be a list of values"),
     (M + "[matrix]\nstyle = [2026-11-21]", "must be a list of values"),
     (M + "[matrix]\nstyle = []", "[matrix] style: has no values"),
-    (M + "[matrix]\nquality = ['hd']", "[matrix] quality: hd: is a word of DALL-E; write high instead"),
+    (M + "[matrix]\nquality = ['best']", "[matrix] quality: best: must be one of low"),
     (M + "[matrix]\na = ['x-y', 'x']\nb = ['z', 'y-z']", "[matrix] x-y, z and x, y-z would both be x-y-z"),
     (M + "[defaults]\nqualty = 'low'", "[defaults] qualty is not a field of a request; the nearest is [defaults] quality"),
     (M + "[defaults]\nn = 11", "[defaults] n: 11: must be a whole number from 1 to 10"),
@@ -191,6 +194,65 @@ def test_a_job_file_counts_before_the_environment_and_after_options(read, tmp_pa
     limits = found.limits
     assert (limits.concurrency, limits.requests_per_minute, limits.images_per_minute, limits.images_per_day) == (5, 4, 4, 2)
     assert found.sources["limits.requests_per_minute"] == str(tmp_path / "job.toml")
+
+
+WORDS = [
+    # what the settings and the job file say; what is told without a translation, and what a row becomes with one
+    ("", "[defaults]\nquality = 'hd'", "job.toml: [defaults] quality: hd: is a word of DALL-E", {"quality": "high"}),
+    ("", "[defaults]\nstyle = 'vivid'", "job.toml: [defaults] style: is not taken by", {"prompt": "A fox\nStyle: vivid"}),
+    ("", "[matrix]\nquality = ['hd']", "job.toml: [matrix] quality: hd: is a word of", {"quality": "high"}),
+    ("", "[columns]\nstyle = 'Look'", "job.toml: [columns] style is not taken by", {"prompt": "A fox\nStyle: oil"}),
+    (
+        "",
+        "profile = 'acme'\n[profiles.acme.defaults]\nstyle = 'natural'",
+        "job.toml: [profiles.acme.defaults] style: is not taken by",
+        {"prompt": "A fox\nStyle: natural"},
+    ),
+    (
+        "[profiles.acme.defaults]\nquality = 'standard'",
+        "profile = 'acme'",
+        "config.toml: [profiles.acme.defaults] quality: standard: is a word of DALL-E",
+        {"quality": "medium"},
+    ),
+    ("[profiles.acme.defaults]\nstyle = 'natural'", "", None, {}),
+    ("[defaults]\nstyle = 'x'", "", "config.toml: [defaults] style: is not taken by", {"prompt": "A fox\nStyle: x"}),
+]
+
+
+@pytest.mark.parametrize(("settings", "job", "told", "becomes"), WORDS)
+def test_words_of_the_tutorials_are_rewritten_wherever_they_stand(read, tmp_path, settings, job, told, becomes):
+    """In every table that says something of all rows; without the translation its file and the table are named."""
+
+    def terms(translate: bool):
+        (tmp_path / "config.toml").write_text(settings)
+        loaded = loading.load(None, {"compat.translate": translate}, {}, tmp_path)
+        return Project(loaded).terms(Said({}, {}, None, update=False), read(M + job))
+
+    found = terms(translate=True)
+    words = tutorials.TRANSLATED
+    (row,) = tabular.rows(iter(["prompt,Look\n", "A fox,oil\n"]), found.columns, words, tabs_first=False, prompted=False)
+    (variant,) = found.recipe.variants(row)
+    wanted, problems = assemble(variant, found.defaults, translate=True)
+    assert problems == ()
+    assert {**wanted.request.body, **becomes} == wanted.request.body
+    assert bool(wanted.rewritten) == bool(becomes)
+    if told is None:
+        terms(translate=False)
+        return
+    with pytest.raises(SettingsError) as caught:
+        terms(translate=False)
+    assert str(caught.value).startswith(f"{tmp_path}/{told}")
+
+
+def test_a_reference_that_a_job_file_names_lies_beside_it(read, tmp_path):
+    """Like every image that it names; a row that names its own takes none from there."""
+    job = read(M + "[defaults]\nreference_image = 'in/a.png'\n")
+    assert job.defaults == {"reference_image": f"{tmp_path}/in/a.png"}
+    for cell in ({"image": "b.png"}, {"reference_image": "b.png"}):
+        wanted, _ = assemble(
+            Row(2, {"prompt": "A fox", **cell}, {}), {**BUILT_IN, **job.defaults, "mask": "m.png"}, translate=True
+        )
+        assert [named.text for named in wanted.named] == ["b.png"]
 
 
 LAYERS = {
