@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from batchgen.cli.app import App, pass_app
-from batchgen.cli.console import data, data_json, table
+from batchgen.cli.console import data, data_json, one_line, table
 
 if TYPE_CHECKING:
+    from batchgen.core.profile import Profile
     from batchgen.settings.model import Settings
 
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_app
 def config_command(app: App, *, as_json: bool) -> None:
-    """The settings in force and their origins.
+    """The settings in force, with models and profiles, and their origins.
 
     Secrets are masked.
     """
@@ -23,7 +24,8 @@ def config_command(app: App, *, as_json: bool) -> None:
     if as_json:
         data_json({entry["key"]: {"value": entry["value"], "source": entry["source"]} for entry in found})
         return
-    data(table(["setting", "value", "from"], [[entry["key"], str(entry["value"]), entry["source"]] for entry in found]))
+    rows = [[entry["key"], one_line(str(entry["value"])), entry["source"]] for entry in found]
+    data(table(["setting", "value", "from"], rows))
 
 
 def _entries(settings: "Settings") -> list[dict[str, Any]]:
@@ -48,6 +50,11 @@ def _entries(settings: "Settings") -> list[dict[str, Any]]:
         for name, facts in settings.models.items()
         for fact, value in facts.items()
     ]
+    found += [
+        {"key": key, "value": _shown(value), "source": settings.sources["profiles"]}
+        for name, profile in settings.profiles.items()
+        for key, value in _profile(f"profiles.{name}", profile)
+    ]
     variable = settings.provider.api_key_env
     if variable:
         source = settings.secrets.source(variable)
@@ -55,5 +62,15 @@ def _entries(settings: "Settings") -> list[dict[str, Any]]:
     return found
 
 
+def _profile(key: str, profile: "Profile") -> list[tuple[str, Any]]:
+    """What a profile says, by key; one that says nothing is still one that can be chosen."""
+    from dataclasses import fields
+
+    told = {part.name: getattr(profile, part.name) for part in fields(profile)}
+    defaults = told.pop("defaults")
+    said = [*told.items(), *((f"defaults.{name}", value) for name, value in defaults.items())]
+    return [(f"{key}.{name}", value) for name, value in said if value not in ("", ())] or [(key, "")]
+
+
 def _shown(value: Any) -> str:
-    return ", ".join(value) if isinstance(value, list) else str(value)
+    return ", ".join(value) if isinstance(value, list | tuple) else str(value)

@@ -136,6 +136,25 @@ def test_mistakes_end_with_2_and_store_nothing(program: Program) -> None:
     assert program.json("status")["batches"] == []
 
 
+def test_config_lists_the_profiles(program: Program) -> None:
+    """Each with what it says and the file that says so; one that says nothing is there to be chosen, too."""
+    program.write(
+        "config.toml",
+        '[profiles.acme]\nprefix = """Photo:\nsoft light"""\npalette = ["navy", "cream"]\n'
+        "defaults = { n = 2 }\n[profiles.plain]\n",
+    )
+    found = {key: entry for key, entry in program.json("config").items() if key.startswith("profiles")}
+    assert {key: entry["value"] for key, entry in found.items()} == {
+        "profiles.acme.prefix": "Photo:\nsoft light",
+        "profiles.acme.palette": "navy, cream",
+        "profiles.acme.defaults.n": "2",
+        "profiles.plain": "",
+    }
+    assert {entry["source"] for entry in found.values()} == {str(program.folder / "config.toml")}
+    lines = program.run("config").stdout.splitlines()
+    assert [line for line in lines if line.startswith("profiles.acme.prefix ") and "Photo: soft light  " in line]
+
+
 def test_a_profile_needs_a_manifest(program: Program) -> None:
     """What is stored keeps its prompts."""
     assert "options about rows need a manifest" in program.run("run", "--profile", "acme", code=2).stderr
