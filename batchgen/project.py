@@ -83,6 +83,7 @@ class Project:
         """How the rows of a manifest become requests: options over its job file, its profile, the settings, the built-in."""
         from batchgen.core.assembly import BUILT_IN
         from batchgen.core.profile import Profile
+        from batchgen.core.prompt_rules import PromptRules
         from batchgen.ingest.reading import Terms
         from batchgen.settings import jobfile
 
@@ -91,7 +92,7 @@ class Project:
         profile = self._profile(said, job)
         of_job = {} if job is None else job.defaults
         defaults = {**BUILT_IN, **self.settings.defaults, **(profile or Profile()).defaults, **of_job, **said.fields}
-        host = urlsplit(self.settings.provider.base_url).hostname
+        host, asked = urlsplit(self.settings.provider.base_url).hostname, self.settings.prompts
         return Terms(
             recipe=_recipe(defaults.pop("prompt", None), profile, job),
             defaults=defaults,
@@ -103,6 +104,7 @@ class Project:
             children=said.children,
             catalog=self.settings.catalog,
             translate=self.settings.compat.translate,
+            rules=PromptRules(asked.blocked, asked.min_length, asked.max_length),
         )
 
     def _profile(self, said: Said, job: "JobFile | None") -> "Profile | None":

@@ -24,7 +24,7 @@ def config_command(app: App, *, as_json: bool) -> None:
     if as_json:
         data_json({entry["key"]: {"value": entry["value"], "source": entry["source"]} for entry in found})
         return
-    rows = [[entry["key"], one_line(str(entry["value"])), entry["source"]] for entry in found]
+    rows = [[entry["key"], one_line(_shown(entry["value"])), entry["source"]] for entry in found]
     data(table(["setting", "value", "from"], rows))
 
 

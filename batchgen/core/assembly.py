@@ -11,6 +11,7 @@ from batchgen.core.fields import CUSTOM_ID, INPUT_COLUMNS, OPERATION, PRIORITY
 from batchgen.core.inputs import Reference
 from batchgen.core.manifest import Row
 from batchgen.core.parameters import PROMPT_MOST_CHARACTERS, Finding
+from batchgen.core.prompt_rules import NO_RULES, PromptRules
 from batchgen.core.request import EDIT, GENERATE, IMAGE, Request, Value
 from batchgen.core.translation import translated
 from batchgen.core.tutorials import AN_IMAGE
@@ -46,12 +47,17 @@ class Wanted:
 
 
 def assemble(
-    row: Row, defaults: Mapping[str, Value], catalog: Catalog = VENDORS, *, translate: bool = False
+    row: Row,
+    defaults: Mapping[str, Value],
+    catalog: Catalog = VENDORS,
+    *,
+    translate: bool = False,
+    rules: PromptRules = NO_RULES,
 ) -> tuple[Wanted | None, tuple[Finding, ...]]:
     """The row as something to store, or everything that is wrong with it.
 
     `defaults` are already layered; a prompt for many rows is no part of them (`core/recipe.py`). `translate` rewrites the
-    words of the tutorials.
+    words of the tutorials, `rules` are a person's own for prompts.
     """
     findings = list(row.findings)
     cells = {field: value for field, value in row.cells.items() if field not in (CUSTOM_ID, PRIORITY)}
@@ -59,7 +65,7 @@ def assemble(
     fields, rewritten = translated(fields, catalog) if translate else (fields, ())
     if not row.findings or cells:
         if not row.promptless and all(finding.field != "prompt" for finding in row.findings):
-            findings += _prompt_findings(fields.get("prompt"))
+            findings += _prompt_findings(fields.get("prompt"), rules)
         findings += _unstorable({**cells, **row.metadata})
     named, misnamed = inputs.references(fields)
     findings += misnamed
@@ -128,14 +134,14 @@ def _priority_findings(given: Value) -> list[Finding]:
     return [Finding(PRIORITY, f"{str(given)[:40]!a}: {words}")]
 
 
-def _prompt_findings(prompt: Value | None) -> list[Finding]:
+def _prompt_findings(prompt: Value | None, rules: PromptRules) -> list[Finding]:
     if not isinstance(prompt, str):
         return [Finding("prompt", "is missing" if prompt is None else f"{prompt!s}: must be text")]
     if not prompt.strip():
         return [Finding("prompt", "is empty")]
     if len(prompt) > PROMPT_MOST_CHARACTERS:
         return [Finding("prompt", f"has {len(prompt):,} characters: the API takes {PROMPT_MOST_CHARACTERS:,} at most")]
-    return []
+    return [Finding("prompt", message) for message in rules.broken(prompt)]
 
 
 def _unstorable(texts: Mapping[str, Value]) -> list[Finding]:

@@ -14,6 +14,7 @@ from batchgen.core.chains import Parent
 from batchgen.core.inputs import warnings as input_warnings
 from batchgen.core.manifest import Problem, Row, Unreadable, shortened
 from batchgen.core.parameters import Finding
+from batchgen.core.prompt_rules import NO_RULES, PromptRules
 from batchgen.core.recipe import Recipe
 from batchgen.core.request import Value
 from batchgen.core.tutorials import TRANSLATED
@@ -30,8 +31,8 @@ _ROWS_AT_ONCE = 1000
 @dataclass(frozen=True, slots=True)
 class Terms:
     """How the rows of a manifest become requests. `defaults` are layered already and hold no prompt; `official` applies the
-    catalog's shutdown dates on `day`, `translate` rewrites the words of the tutorials. `update` makes changed rows again,
-    `children` also what was made from them.
+    catalog's shutdown dates on `day`, `translate` rewrites the words of the tutorials, `rules` are a person's own for prompts.
+    `update` makes changed rows again, `children` also what was made from them.
     """
 
     defaults: Mapping[str, Value]
@@ -43,6 +44,7 @@ class Terms:
     recipe: Recipe = field(default_factory=Recipe)
     catalog: Catalog = VENDORS
     translate: bool = False
+    rules: PromptRules = NO_RULES
     children: bool = False
 
 
@@ -138,7 +140,7 @@ def _variants(row: Row, terms: Terms, inputs: InputFiles, reading: Reading) -> I
 
 
 def _checked(row: Row, terms: Terms, inputs: InputFiles) -> tuple[Wanted | None, tuple[Finding, ...]]:
-    wanted, findings = assembly.assemble(row, terms.defaults, terms.catalog, translate=terms.translate)
+    wanted, findings = assembly.assemble(row, terms.defaults, terms.catalog, translate=terms.translate, rules=terms.rules)
     if wanted is not None and wanted.named:
         wanted, unfit = inputs.looked_at(wanted)
         findings += unfit

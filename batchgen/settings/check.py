@@ -4,6 +4,7 @@ import re
 from urllib.parse import urlsplit
 
 from batchgen.core.address import masked_url
+from batchgen.core.prompt_rules import folded
 from batchgen.errors import SettingsError
 from batchgen.settings.model import Settings
 
@@ -19,11 +20,22 @@ def check(settings: Settings) -> None:
     if not _NAME.fullmatch(provider.api_key_env):
         place = f"{sources['provider.api_key_env']}: [provider] api_key_env"
         raise SettingsError(f"{place} must name the variable that holds the key; what it holds is no name and is not shown")
+    _check_prompts(settings)
     wrong = _wrong_address(provider.base_url)
     if wrong:
         place = f"{sources['provider.base_url']}: [provider] base_url"
         shown = re.split(r"[?#]", masked_url(provider.base_url))[0]
         raise SettingsError(f"{place} = {shown!r}: {wrong}")
+
+
+def _check_prompts(settings: Settings) -> None:
+    sources, rules = settings.sources, settings.prompts
+    for term in rules.blocked:
+        if not folded(term):
+            raise SettingsError(f"{sources['prompts.blocked']}: [prompts] blocked: {term!a} holds nothing that could be found")
+    if 0 < rules.max_length < rules.min_length:
+        place = f"{sources['prompts.min_length']}: [prompts] min_length = {rules.min_length}"
+        raise SettingsError(f"{place}: is more than max_length, which is {rules.max_length}")
 
 
 def _wrong_address(url: str) -> str:

@@ -5,7 +5,7 @@ built-in.
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 import msgspec
 from dotenv import dotenv_values
@@ -24,6 +24,8 @@ CONFIG_FILE = "config.toml"
 _MODELS = "models"
 _PREFIX = "BATCHGEN_"
 _BUILT_IN = "built-in"
+# Between the parts of a list in a variable, as between the images of a cell.
+_APART = ";"
 
 
 def load(
@@ -144,8 +146,12 @@ def _build(found: Mapping[str, Given], home: Path, secrets: Secrets) -> Settings
 
 
 def _converted(name: str, given: Given, kind: Any) -> Any:
+    is_text = given.source in ("environment", ".env", "option")
+    value = given.value
+    if is_text and get_origin(kind) is tuple:
+        value = [part.strip() for part in value.split(_APART) if part.strip()]
     try:
-        return msgspec.convert(given.value, kind, strict=given.source not in ("environment", ".env", "option"))
+        return msgspec.convert(value, kind, strict=not is_text)
     except msgspec.ValidationError as error:
         table, _, key = name.partition(".")
         raise SettingsError(f"{given.source}: [{table}] {key} = {given.value!r}: {error}") from None

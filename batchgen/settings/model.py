@@ -82,6 +82,15 @@ class CompatSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptSettings:
+    """What no prompt may hold, and how many characters it has; a `max_length` of 0 is none."""
+
+    blocked: tuple[str, ...] = ()
+    min_length: _Count = 0
+    max_length: _Count = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything a person tunes. `sources` says for each `table.key` where its value came from.
 
@@ -95,6 +104,7 @@ class Settings:
     retry: RetrySettings = RetrySettings()
     sandbox: SandboxSettings = SandboxSettings()
     compat: CompatSettings = CompatSettings()
+    prompts: PromptSettings = PromptSettings()
     defaults: Mapping[str, Value] = field(default_factory=dict)
     models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     catalog: Catalog = field(default_factory=lambda: VENDORS, repr=False)

@@ -24,6 +24,27 @@ def test_what_is_wrong_and_what_would_be_sent(program: Program) -> None:
     assert _is_untouched(program)
 
 
+def test_rules_for_prompts_hold_for_every_command(program: Program) -> None:
+    """What is sent is looked at, with its template and profile: told by line and field, and nothing is stored."""
+    program.write(
+        "config.toml",
+        '[prompts]\nblocked = ["wine glass", "hell"]\nmax_length = 40\n[profiles.acme]\nsuffix = "seen from hell"\n',
+    )
+    program.write("p.csv", "id,name\na,Wine  Glass\nb,hello\nc,a bottle with a rather long name\n")
+    program.write("p.toml", 'manifest = "p.csv"\nprompt = "A photo of {name}"\n')
+    problems = [
+        "p.csv:2: prompt: holds 'wine glass', which [prompts] blocked forbids",
+        "p.csv:4: prompt: has 43 characters: [prompts] max_length allows 40 at most",
+    ]
+    assert [line.strip() for line in program.run("check", "p.toml", code=2).stdout.splitlines()[1:3]] == problems
+    for command in ("submit", "run"):
+        told = program.run(command, "p.toml", "--provider", "sandbox", code=2).stderr
+        assert told == "".join(
+            f"{line}\n" for line in [f"batchgen: {problems[0]}", problems[1], "2 problems: nothing was stored"]
+        )
+    assert "p.csv:3: prompt: holds 'hell'" in program.run("check", "p.toml", "--profile", "acme", code=2).stdout
+
+
 def test_a_sound_manifest_ends_with_0(program: Program) -> None:
     """For people and for programs; the same options as submit."""
     program.write("signs.csv", prompts(5))

@@ -64,24 +64,33 @@ OTHER_TEXT = {
     "provider.name": "sandbox",
     "provider.base_url": "http://localhost:1/v1",
     "retry.unknown": "hold",
+    "prompts.blocked": ("a gun", "knife"),
 }
 
 
 def _literal(value) -> str:
     """A value as it stands in TOML."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_literal, value))}]"
     return f'"{value}"' if isinstance(value, str) else str(value).lower()
+
+
+def _text(value) -> str:
+    """A value as it stands in the environment."""
+    return "; ".join(value) if isinstance(value, tuple) else str(value)
 
 
 @pytest.mark.parametrize(("table", "key", "built_in"), EVERY_KEY)
 def test_every_key_can_be_set_in_every_place(load, table, key, built_in):
     """Each key of each table: in the file with its type, in the environment and in .env as text."""
-    other = OTHER_TEXT.get(f"{table}.{key}", "OTHER") if isinstance(built_in, str) else type(built_in)(7)
+    name = f"{table}.{key}"
+    other = OTHER_TEXT.get(name, "OTHER") if isinstance(built_in, str | tuple) else type(built_in)(7)
     variable = f"BATCHGEN_{table.upper()}__{key.upper()}"
     literal = _literal(other)
     for given in (
         {"config": f"[{table}]\n{key} = {literal}\n"},
-        {"config": "", "environment": {variable: str(other)}},
-        {"config": "", "dotenv": f"{variable}={other}\n"},
+        {"config": "", "environment": {variable: _text(other)}},
+        {"config": "", "dotenv": f"{variable}={_text(other)}\n"},
     ):
         found = load(**given)
         value = getattr(getattr(found, table), key)
@@ -154,6 +163,15 @@ BAD = [
     ({"config": "[provider]\nname = 'azure'\n"}, "config.toml: [provider] name = 'azure': must be openai or sandbox"),
     ({"config": "[provider]\nbase_url = 'localhost'\n"}, "config.toml: [provider] base_url = 'localhost': must begin with"),
     ({"config": "[storage]\nroot = 5\n"}, "config.toml: [storage] root = 5"),
+    ({"config": "[prompts]\nblocked = 'gun'\n"}, "config.toml: [prompts] blocked = 'gun'"),
+    (
+        {"config": "[prompts]\nblocked = ['gun', ' ']\n"},
+        "config.toml: [prompts] blocked: ' ' holds nothing that could be found",
+    ),
+    (
+        {"config": "[prompts]\nmin_length = 9\nmax_length = 8\n"},
+        "config.toml: [prompts] min_length = 9: is more than max_length",
+    ),
     (
         {"config": "[defaults]\nquality = 'hd'\n"},
         "config.toml: [defaults] quality: hd: is a word of DALL-E; write high instead",
