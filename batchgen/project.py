@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from batchgen.core.pace import Limits
     from batchgen.core.profile import Profile
     from batchgen.core.recipe import Recipe
+    from batchgen.core.retry import Policy
     from batchgen.ingest.reading import Terms
-    from batchgen.providers.base import Provider
+    from batchgen.providers.base import Moderator
+    from batchgen.providers.openai import OpenAI
+    from batchgen.providers.simulated import Simulated
     from batchgen.settings.jobfile import JobFile
     from batchgen.store.batches import Batch
     from batchgen.worker.events import Observer
@@ -140,7 +143,6 @@ class Project:
 
     def plan(self, batches: "Sequence[Batch]", limit: int | None) -> "Plan":
         """How to work on these batches."""
-        from batchgen.core.retry import Policy
         from batchgen.worker.plan import Plan
 
         limits, retry = self.settings.limits, self.settings.retry
@@ -149,7 +151,7 @@ class Project:
             batches=[batch.id for batch in batches],
             concurrency=limits.concurrency,
             limits=self.limits,
-            policy=Policy(retry.max_attempts, retry.backoff_base_s, retry.backoff_cap_s, retry.unknown == "retry"),
+            policy=self.policy,
             longest_wait_s=retry.longest_wait_s,
             offline_s=retry.offline_s,
             limit=limit,
@@ -157,6 +159,14 @@ class Project:
             images_today=self._images_today(simulated=simulated) if limits.images_per_day else 0,
             folders=[batch.name for batch in batches],
         )
+
+    @property
+    def policy(self) -> "Policy":
+        """How patiently to try again."""
+        from batchgen.core.retry import Policy
+
+        retry = self.settings.retry
+        return Policy(retry.max_attempts, retry.backoff_base_s, retry.backoff_cap_s, retry.unknown == "retry")
 
     @property
     def limits(self) -> "Limits":
@@ -187,7 +197,17 @@ class Project:
             await provider.close()
             await asyncio.to_thread(ledger.close)
 
-    def _provider(self, *, simulated: bool) -> "Provider":
+    @asynccontextmanager
+    async def moderator(self) -> "AsyncIterator[Moderator]":
+        """Who judges prompts, opened and closed."""
+        provider = self._provider(simulated=self.on_sandbox)
+        await provider.open()
+        try:
+            yield provider
+        finally:
+            await provider.close()
+
+    def _provider(self, *, simulated: bool) -> "OpenAI | Simulated":
         from batchgen.providers.openai import OpenAI
         from batchgen.providers.sandbox import SandboxOptions, parse_faults
         from batchgen.providers.simulated import Simulated

@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,39 +13,86 @@ from batchgen.cli import options
 from batchgen.cli.app import App, pass_app
 from batchgen.cli.console import counted, data, data_json, one_line
 from batchgen.cli.submit import orders
+from batchgen.errors import Halted, WrongUsage
 
 if TYPE_CHECKING:
     from batchgen.ingest.check import Checked
+    from batchgen.ingest.moderation import Moderated
+    from batchgen.ingest.reading import Terms
+    from batchgen.ingest.source import Manifest
     from batchgen.project import Project
     from batchgen.store.preview import Preview
 
+# What the field of a request that is called so takes, which is an option of the other commands.
+_FIELD_VALUES = ("auto", "low")
+_FLAGGED = 1
 _PROBLEMS = 2
 _MOST_SHOWN = 500
 
 
 @click.command("check")
 @options.manifests(required=True)
-@options.request_fields
+@partial(options.request_fields, without="moderation")
+@click.option(
+    "--moderation", is_flag=True, help="Ask the free moderation endpoint about every prompt; exit 1 if one is flagged."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_app
-def check_command(app: App, /, *, provider: str | None, as_json: bool, **given: Any) -> int:
+def check_command(app: App, /, *, provider: str | None, moderation: bool, as_json: bool, **given: Any) -> int:
     """Find out everything about manifests without storing or spending anything.
 
     Problems, input files, rows that ask for the same, models that will be shut down, and what will be sent for the first rows.
     """
-    from batchgen.ingest.check import check
-
     files = options.given_files(given["manifests"])
     settings = {"provider.name": provider}
     project = app.project(settings, files.laid_over(settings))
+    if moderation:
+        _require_moderation(project, files)
     sources = options.manifest_sources(files, given["name"], simulated=project.on_sandbox)
-    found = check(orders(project, files, sources, given))
+    wanted = orders(project, files, sources, given)
+    found = asyncio.run(_find(project, wanted, app.console.tell if moderation else None))
     remarks = _models(project, sorted({model for one in found for model in one.models}))
     if as_json:
         data_json({"manifests": [_as_data(one) for one in found], "remarks": remarks})
     else:
         data("\n".join([*(line for one in found for line in _lines(one)), *(f"warning: {remark}" for remark in remarks)]))
-    return _PROBLEMS if any(one.problems for one in found) else 0
+    return _code(found)
+
+
+def _require_moderation(project: "Project", files: options.Files) -> None:
+    """Raises WrongUsage where it cannot be asked for."""
+    if not project.on_sandbox:
+        project.require_key()
+    for path in files.paths:
+        if path in _FIELD_VALUES and not Path(path).exists():
+            raise WrongUsage(
+                f"--moderation {path}: here it takes no value and asks about every prompt; "
+                "for what is sent with each, write moderation into [defaults] or a column"
+            )
+
+
+async def _find(
+    project: "Project", wanted: "list[tuple[Manifest, Terms]]", moderate: "Callable[[str], None] | None"
+) -> "list[Checked]":
+    """`moderate` is told of long waits, None where no prompt is moderated."""
+    from batchgen.ingest.check import check
+    from batchgen.ingest.moderation import Asking
+
+    if moderate is None:
+        return await check(wanted)
+    async with project.moderator() as moderator:
+        asking = Asking(moderator, project.policy, project.settings.retry.longest_wait_s, moderate)
+        return await check(wanted, asking)
+
+
+def _code(found: "list[Checked]") -> int:
+    """Problems come before what is flagged; raises Halted where a script could take silence for harmlessness."""
+    if any(one.problems for one in found):
+        return _PROBLEMS
+    told = [one.moderated for one in found if one.moderated is not None]
+    if any(one.failure for one in told):
+        raise Halted("halted: not every prompt was moderated; the rest was checked")
+    return _FLAGGED if any(one.flagged for one in told) else 0
 
 
 def _models(project: "Project", wanted: list[str]) -> list[str]:
@@ -63,6 +113,7 @@ def _lines(one: "Checked") -> list[str]:
     lines += [f"  {problem}" for problem in one.problems]
     if one.more_problems:
         lines.append(f"  ... and {one.more_problems:,} more")
+    lines += [] if one.moderated is None else _moderation(one.moderated)
     lines += [f"  warning: {warning}" for warning in one.warnings]
     if one.same.count:
         more = ", ..." if one.same.count > len(one.same.first) else ""
@@ -70,6 +121,14 @@ def _lines(one: "Checked") -> list[str]:
         lines.append(f"  {counted(one.same.count, 'row')} asking for just what an earlier one asks for: {where}")
     lines += [f"  line {row.line}, {row.custom_id}: {one_line(_sent(row), _MOST_SHOWN)}" for row in one.first]
     return lines
+
+
+def _moderation(one: "Moderated") -> list[str]:
+    asked = counted(one.prompts, "distinct prompt")
+    lines = [f"  moderation: {asked}, {counted(len(one.flagged) + one.more_flagged, 'row')} flagged"]
+    lines += [f"  line {row.line}, {row.custom_id}: flagged as {one_line(', '.join(row.categories))}" for row in one.flagged]
+    lines += [f"  ... and {one.more_flagged:,} more flagged"] if one.more_flagged else []
+    return [*lines, f"  moderation ended early: {one_line(one.failure, _MOST_SHOWN)}"] if one.failure else lines
 
 
 def _sent(row: "Preview") -> str:
@@ -95,9 +154,19 @@ def _as_data(one: "Checked") -> dict[str, Any]:
         ],
         "more_problems": one.more_problems,
         "warnings": list(one.warnings),
+        "moderation": None if one.moderated is None else _moderation_data(one.moderated),
         "asking_for_the_same": one.same.count,
         "first": [
             {"line": row.line, "custom_id": row.custom_id, "operation": row.request.operation, "sent": _body(row)}
             for row in one.first
         ],
+    }
+
+
+def _moderation_data(one: "Moderated") -> dict[str, Any]:
+    return {
+        "prompts": one.prompts,
+        "flagged": [{"line": row.line, "custom_id": row.custom_id, "categories": list(row.categories)} for row in one.flagged],
+        "more_flagged": one.more_flagged,
+        "failure": one.failure or None,
     }

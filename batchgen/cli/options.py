@@ -57,9 +57,9 @@ def manifests(*, required: bool) -> Callable[[_Command], _Command]:
     return decorate
 
 
-def request_fields(command: _Command) -> _Command:
-    """An option for every field of a request, for rows whose cell is empty."""
-    for name in reversed(FIELD_OPTIONS):
+def request_fields(command: _Command, *, without: str = "") -> _Command:
+    """An option for every field of a request, for rows whose cell is empty; but for one whose name means something else."""
+    for name in (name for name in reversed(FIELD_OPTIONS) if name != without):
         kind = PARAMETERS.get(name)
         words = f" One of {', '.join(kind.words)}." if isinstance(kind, Choice) else ""
         words = " One of true, false." if isinstance(kind, Truth) else words

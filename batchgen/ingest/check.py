@@ -8,6 +8,7 @@ from pathlib import Path
 
 from batchgen.core.manifest import Problem
 from batchgen.ingest import chains
+from batchgen.ingest.moderation import Asking, Moderated, moderate
 from batchgen.ingest.reading import Terms, read
 from batchgen.ingest.source import Manifest
 from batchgen.ingest.submit import refuse_same_batch, warnings_of
@@ -21,7 +22,10 @@ _SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What was found in one manifest; `more_problems` are those beyond the ones that are listed."""
+    """What was found in one manifest; `more_problems` are those beyond the ones that are listed.
+
+    `moderated` is None where nobody wanted the prompts moderated.
+    """
 
     manifest: str
     batch: str
@@ -32,16 +36,20 @@ class Checked:
     same: Listed
     first: Sequence[Preview]
     models: Sequence[str]
+    moderated: Moderated | None = None
 
 
-def check(manifests: Sequence[tuple[Manifest, Terms]]) -> list[Checked]:
-    """Read manifests as `submit` does, in a place that is thrown away. Raises WrongUsage where two would be one batch."""
+async def check(manifests: Sequence[tuple[Manifest, Terms]], asking: Asking | None = None) -> list[Checked]:
+    """Read manifests as `submit` does, in a place that is thrown away. Raises WrongUsage where two would be one batch.
+
+    `asking` is whom to ask about their prompts.
+    """
     refuse_same_batch([manifest for manifest, _ in manifests])
     with tempfile.TemporaryDirectory(prefix="batchgen-") as folder:
-        return [_check(Path(folder), manifest, terms) for manifest, terms in manifests]
+        return [await _check(Path(folder), manifest, terms, asking) for manifest, terms in manifests]
 
 
-def _check(folder: Path, manifest: Manifest, terms: Terms) -> Checked:
+async def _check(folder: Path, manifest: Manifest, terms: Terms, asking: Asking | None) -> Checked:
     with closing(Database(f"sqlite:///{folder / 'rows.db'}")) as database, database.session() as session, session.begin():
         submission.prepare(session)
         links.prepare(session)
@@ -57,4 +65,5 @@ def _check(folder: Path, manifest: Manifest, terms: Terms) -> Checked:
             preview.same_requests(session, 0),
             list(preview.first_rows(session, 0, _SHOWN)),
             preview.models(session, 0),
+            None if asking is None else await moderate(session, 0, asking),
         )

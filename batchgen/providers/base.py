@@ -1,6 +1,6 @@
 """What the worker knows of a provider."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -27,6 +27,14 @@ class Answer:
     images: tuple[bytes, ...] = ()
     unread: bytes | None = None
     masked: Callable[[bytes], bytes | None] = _nothing
+
+
+class Moderator(Protocol):
+    """Judges texts, for nothing. Raises nothing about the network: that is an Ending."""
+
+    async def moderate(self, texts: Sequence[str]) -> list[tuple[str, ...]] | Ending:
+        """The categories that each text is flagged as, none for a harmless one; or how the call ended without an answer."""
+        ...
 
 
 class Provider(Protocol):

@@ -15,7 +15,7 @@ from batchgen.core.outcome import Ending, Outcome
 from batchgen.core.pace import NOTHING_TOLD, Told
 from batchgen.core.request import EDIT, GENERATE, Request
 from batchgen.core.usage import Usage
-from batchgen.providers import refusals, streamed
+from batchgen.providers import moderation, refusals, streamed
 from batchgen.providers.base import Answer
 from batchgen.providers.http import Http, HttpReply, NoReply, json_body, words_of
 from batchgen.providers.links import LinkFailed, LinkRefused, Links
@@ -126,6 +126,19 @@ class OpenAI:
             found = None
         return f"the answer is {reply.status}" if found is None else {one.id: _day(one.shutdown_date) for one in found.data}
 
+    async def moderate(self, texts: Sequence[str]) -> list[tuple[str, ...]] | Ending:
+        """Ask the moderation endpoint; see `Moderator.moderate`."""
+        url, body = f"{self._base_url}/moderations", json_body(moderation.body(texts))
+        try:
+            reply = await self._http.post(url, body, self._headers(), on_sent=_free, most_bytes=moderation.MOST_BYTES)
+        except NoReply as error:
+            return self._without_reply(error)
+        if reply.status != _OK:
+            refusal = refusals.read(reply.status, self._mask.data(reply.body))
+            return self._redacted(refusals.ending(refusal, reply.headers, datetime.now(UTC)))
+        found = moderation.read(reply.body, len(texts))
+        return self._redacted(_invalid(reply, found, Usage())) if isinstance(found, str) else found
+
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._key}"} if self._key else {}
 
@@ -175,6 +188,10 @@ class OpenAI:
         outcome = Outcome.UNKNOWN if error.sent else unsent
         words = self._mask.text(str(error))
         return Ending(outcome, error_code="no_reply" if error.sent else "not_sent", error_message=words)
+
+
+async def _free() -> None:
+    """Nothing has to be written down before it goes: it costs nothing."""
 
 
 @asynccontextmanager

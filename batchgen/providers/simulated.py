@@ -1,6 +1,6 @@
 """The provider `sandbox`: the simulated API in this very process, asked over loopback like the real one."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 from batchgen.core.outcome import Ending
@@ -37,6 +37,10 @@ class Simulated:
     ) -> HttpReply | Ending:
         """See `Provider.send`."""
         return await self._client.send(request, label, on_sent, on_preview)
+
+    async def moderate(self, texts: Sequence[str]) -> list[tuple[str, ...]] | Ending:
+        """See `Moderator.moderate`."""
+        return await self._client.moderate(texts)
 
     def read(self, reply: HttpReply, request: Request, now: datetime) -> Answer:
         """See `Provider.read`."""

@@ -1,5 +1,7 @@
 """Manifests whose rows take the results of others: who they are, and everything that is wrong with them by line and field."""
 
+import asyncio
+
 import pytest
 from PIL import Image
 from sqlalchemy import text
@@ -233,7 +235,7 @@ def test_nobody_is_asked_where_nothing_was_made(desk):
 
 def test_check_knows_chains(desk):
     """What will be sent names the row; a row that the file does not have may be in the batch."""
-    found = check([(desk.manifest("m.csv", f"{HEAD}hero,p,,\na,p,@hero,\nb,p,@old,\nc,p,@c,\n"), desk.terms)])[0]
+    (found,) = asyncio.run(check([(desk.manifest("m.csv", f"{HEAD}hero,p,,\na,p,@hero,\nb,p,@old,\nc,p,@c,\n"), desk.terms)]))
     assert [str(problem).rpartition("/")[2] for problem in found.problems] == [
         "m.csv:5: image: @c: @c is this row itself: name another one, or a file"
     ]

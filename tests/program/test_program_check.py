@@ -67,6 +67,54 @@ def test_the_provider_is_asked_for_its_models(serve: Callable[..., Server], clie
     assert server.requests() == []
 
 
+PROMPTS = "id,prompt,quality\na,A cat,low\nb,A [moderation] dog,low\nc,A cat,high\nd,A [moderation] dog,high\n"
+FLAGGED = [{"line": line, "custom_id": name, "categories": ["violence"]} for line, name in ((3, "b"), (5, "d"))]
+
+
+def test_prompts_are_moderated_for_nothing(
+    program: Program, serve: Callable[..., Server], client: Callable[[Server], Program]
+) -> None:
+    """On the sandbox, within the program and as a server: flagged rows by line, and exit 1 that a script can rely on."""
+    program.write("m.csv", PROMPTS)
+    told = program.run("check", "m.csv", "--moderation", "--provider", "sandbox", code=1).stdout.splitlines()
+    assert told[:4] == [
+        "m.csv: 4 rows, 0 problems",
+        "  moderation: 2 distinct prompts, 2 rows flagged",
+        "  line 3, b: flagged as violence",
+        "  line 5, d: flagged as violence",
+    ]
+    server = serve()
+    (one,) = client(server).json("check", "m.csv", "--moderation", code=1)["manifests"]
+    assert one["moderation"] == {"prompts": 2, "flagged": FLAGGED, "more_flagged": 0, "failure": None}
+    assert server.requests() == []
+    program.write("p.toml", 'manifest = "m.csv"\nprompt = "A fox"\n')
+    (one,) = client(server).json("check", "p.toml", "--moderation")["manifests"]
+    assert (one["moderation"]["prompts"], one["moderation"]["flagged"]) == (1, [])
+    assert client(server).json("check", "m.csv")["manifests"][0]["moderation"] is None
+    program.write("m.csv", PROMPTS.replace("high", "best"))
+    (one,) = client(server).json("check", "m.csv", "--moderation", code=2)["manifests"]
+    assert (len(one["problems"]), one["moderation"]["flagged"]) == (2, FLAGGED[:1])
+    assert _is_untouched(program)
+
+
+def test_prompts_that_could_not_be_moderated_are_no_success(program: Program, serve: Callable[..., Server]) -> None:
+    """Without a key nothing is asked; a server that is away, or refuses, ends it with 3 and its words behind the rest."""
+    program.write("m.csv", PROMPTS)
+    assert "there is no API key" in program.run("check", "m.csv", "--moderation", code=2).stderr
+    mistaken = program.run("check", "m.csv", "--moderation", "low", "--provider", "sandbox", code=2).stderr
+    assert mistaken.startswith("batchgen: --moderation low: here it takes no value")
+    for key, url, words in (
+        ("sk-x", "http://127.0.0.1:9/v1", "not_sent: cannot connect to 127.0.0.1:9"),
+        ("sk-invalid", serve().url, "invalid_api_key: Incorrect API key provided: sk-***."),
+    ):
+        program.environment |= {"OPENAI_API_KEY": key, "OPENAI_BASE_URL": url}
+        done = program.run("check", "m.csv", "--moderation", code=3)
+        assert done.stdout.splitlines()[1] == "  moderation: 2 distinct prompts, 0 rows flagged"
+        assert done.stdout.splitlines()[2].startswith(f"  moderation ended early: {words}")
+        assert done.stderr == "batchgen: halted: not every prompt was moderated; the rest was checked\n"
+    assert _is_untouched(program)
+
+
 def test_without_an_answer_the_check_goes_on(program: Program) -> None:
     """A provider that is away is told, and the rest is as good as ever."""
     program.environment |= {"OPENAI_API_KEY": "sk-x", "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
