@@ -158,6 +158,7 @@ class Project:
             account=self.account(simulated=simulated),
             images_today=self._images_today(simulated=simulated) if limits.images_per_day else 0,
             folders=[batch.name for batch in batches],
+            copies=self.settings.compat.translate,
         )
 
     @property

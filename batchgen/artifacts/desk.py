@@ -8,6 +8,7 @@ it; when the power fails before the sync, the answer is as lost as one that had 
 
 import errno
 import hashlib
+import secrets
 import shutil
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from batchgen.artifacts import files
+from batchgen.artifacts import copies, files
 from batchgen.artifacts.answers import Record
 from batchgen.artifacts.image import inspect
 from batchgen.artifacts.journal import Journal
@@ -57,6 +58,11 @@ class Desk:
         It takes microseconds. Raises OSError where the storage cannot be asked.
         """
         return min(wanted, room_on_disk(self._root))
+
+    def resize(self, path: str, size: str) -> None:
+        """Make the copy of an image in another size, if it is not there. Raises NotCopied."""
+        if copies.is_missing(self._root, path, size):
+            copies.make(self._root, path, size, self._folder / f"{secrets.token_hex(8)}.copy")
 
     def refuse_links(self, batches: Iterable[str]) -> None:
         """Raises OSError, before anything is paid, where a batch's folder is a link."""

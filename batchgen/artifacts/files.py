@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
@@ -9,6 +10,8 @@ from pathlib import Path
 
 # Images that made room for newer ones; no custom_id can be called so, since none begins with a dot.
 PREVIOUS = ".previous"
+# The number of a further image holds no "x".
+_COPY = re.compile(r"(?P<stem>.+)~(?P<size>[1-9][0-9]*x[1-9][0-9]*)(?P<suffix>\.[a-z]+)", re.ASCII | re.DOTALL)
 # A process may have a thousand files open, connections among them.
 _MOST_OPEN = 64
 
@@ -17,6 +20,18 @@ def image_path(folder: str, custom_id: str, ordinal: int, extension: str) -> str
     """`batch/id.png`, `batch/id~2.png`, ...: below the root, with forward slashes. No custom_id holds a tilde."""
     suffix = f"~{ordinal}" if ordinal > 1 else ""
     return f"{folder}/{custom_id}{suffix}.{extension}"
+
+
+def copy_path(path: str, size: str) -> str:
+    """`batch/id~256x256.png`: where a copy of an image lies that has another size, WxH."""
+    stem, _, extension = path.rpartition(".")
+    return f"{stem}~{size}.{extension}"
+
+
+def image_of(path: str) -> tuple[str, str] | None:
+    """The path of the image that this one is called a copy of, and the copy's size; None for any other name."""
+    found = _COPY.fullmatch(path)
+    return (f"{found['stem']}{found['suffix']}", found["size"]) if found else None
 
 
 def previous_path(root: Path, path: str, attempt: int) -> str:

@@ -13,6 +13,7 @@ _FORMATS = {
     "WEBP": ("image/webp", "webp"),
     "GIF": ("image/gif", "gif"),
 }
+FORMATS = tuple(_FORMATS)
 _SVG = re.compile(rb"\A(\xef\xbb\xbf)?\s*(<\?xml[^>]*\?>\s*)?(<!--.*?-->\s*)*(<!DOCTYPE svg[^>]*>\s*)?<svg[\s>]", re.DOTALL)
 _SVG_HEAD = 4096
 
@@ -43,7 +44,7 @@ def _sniff(data: bytes) -> tuple[str, str, int | None, int | None]:
     if _SVG.match(data[:_SVG_HEAD]):
         return "image/svg+xml", "svg", None, None
     try:
-        with Image.open(io.BytesIO(data), formats=tuple(_FORMATS)) as image:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             media_type, extension = _FORMATS[str(image.format)]
             return media_type, extension, *image.size
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:

@@ -16,6 +16,7 @@ from batchgen.core.job import State
 @pass_app
 def show_command(app: App, name: str, custom_id: str, *, as_json: bool) -> None:
     """One job: its request, its attempts, its files."""
+    from batchgen.core.translation import copy_size
     from batchgen.store import batches, chains, reports
 
     with app.project() as project, project.database.read() as tx:
@@ -37,7 +38,7 @@ def show_command(app: App, name: str, custom_id: str, *, as_json: bool) -> None:
         "rewritten": job.rewritten,
         "metadata": job.metadata,
         "attempts": [_attempt(attempt) for attempt in attempts],
-        "files": [_file(file) for file in files],
+        "files": [_file(file, copy_size(job.rewritten)) for file in files],
     }
     if as_json:
         data_json(found)
@@ -56,6 +57,9 @@ def show_command(app: App, name: str, custom_id: str, *, as_json: bool) -> None:
         size = f"{file['width']}x{file['height']}, " if file["width"] else ""
         replaced = " (replaced)" if file["replaced"] else ""
         data(f"  {project.root / file['path']}: {file['media_type']}, {size}{file['bytes']:,} bytes{replaced}")
+        if file["copy"]:
+            missing = "" if (project.root / file["copy"]).exists() else " (missing: batchgen verify --repair makes it)"
+            data(f"    resized copy: {project.root / file['copy']}{missing}")
 
 
 def _attempt(row: Any) -> dict[str, Any]:
@@ -83,9 +87,14 @@ def _input(one: dict[str, Any]) -> str:
     return one_line(one["source"], 200) + facts
 
 
-def _file(row: Any) -> dict[str, Any]:
+def _file(row: Any, size: str | None) -> dict[str, Any]:
+    from batchgen.artifacts.files import copy_path
+
     names = ("path", "media_type", "width", "height", "bytes", "sha256")
-    return {name: getattr(row, name) for name in names} | {"replaced": row.replaced_at is not None}
+    is_replaced = row.replaced_at is not None
+    has_copy = size is not None and not is_replaced and row.width is not None
+    copy = copy_path(row.path, str(size)) if has_copy else None
+    return {name: getattr(row, name) for name in names} | {"replaced": is_replaced, "copy": copy}
 
 
 def _told(attempt: dict[str, Any]) -> str:

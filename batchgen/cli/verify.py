@@ -13,6 +13,7 @@ from batchgen.errors import WrongUsage
 if TYPE_CHECKING:
     from batchgen.project import Project
     from batchgen.store.batches import Batch
+    from batchgen.store.copies import Resized
     from batchgen.verify.check import Checked
     from batchgen.verify.repair import Adopted, Loss
 
@@ -21,7 +22,10 @@ _WRONG = 1
 
 @dataclass(slots=True)
 class _Found:
-    """What looking, and putting right, came to. `queued` is None where nobody was asked or the answer was no."""
+    """What looking, and putting right, came to. `queued` is None where nobody was asked or the answer was no.
+
+    `uncopied` are images without their resized copy, `failures` why copies could not be made.
+    """
 
     sound: int = 0
     wrong: "list[Checked]" = field(default_factory=list)
@@ -29,6 +33,9 @@ class _Found:
     adopted: "list[Adopted]" = field(default_factory=list)
     loss: "Loss | None" = None
     queued: int | None = None
+    uncopied: "list[Resized]" = field(default_factory=list)
+    copied: int = 0
+    failures: list[str] = field(default_factory=list)
 
 
 @click.command("verify")
@@ -41,7 +48,8 @@ def verify_command(app: App, name: str | None, *, repair: bool, yes: bool, as_js
     """Check the images on disk against the ledger.
 
     Every one must be there with its size and sha256 and open as an image; exit 1 if one does not. Files that the ledger does
-    not know are listed. --repair finds moved images by their content; what is gone for good it queues again when you agree.
+    not know are listed. --repair finds moved images by their content and makes missing resized copies; what is gone for good it
+    queues again when you agree.
     """
     from batchgen.store import batches
 
@@ -53,6 +61,7 @@ def verify_command(app: App, name: str | None, *, repair: bool, yes: bool, as_js
         found = _check(project, chosen)
         if repair and found.wrong:
             _adopt(project, chosen, found)
+        _copy(project, chosen, found, repair=repair)
         if not as_json:
             _tell(found)
         if repair and found.wrong:
@@ -85,6 +94,22 @@ def _adopt(project: "Project", chosen: "list[Batch]", found: _Found) -> None:
     found.adopted = adopted
 
 
+def _copy(project: "Project", chosen: "list[Batch]", found: _Found, *, repair: bool) -> None:
+    """Look for resized copies that are missing, and make them if wanted: that costs nothing."""
+    from batchgen.verify import copies
+
+    found.uncopied = list(copies.missing(project.database, project.root, chosen))
+    if not repair or not found.uncopied:
+        return
+    try:
+        made = list(copies.make(project.root, found.uncopied))
+    except OSError as error:
+        raise WrongUsage(f"copies cannot be written beside {project.root}: {error.strerror or error}") from None
+    found.failures = [failure for _, failure in made if failure]
+    found.uncopied = [one for one, failure in made if failure]
+    found.copied = len(made) - len(found.failures)
+
+
 def _buy_again(app: App, project: "Project", found: _Found, *, yes: bool) -> None:
     """Say what is gone and what it would cost, and queue it if a person agrees."""
     from batchgen.core.pricing import dollars
@@ -114,15 +139,24 @@ def _buy_again(app: App, project: "Project", found: _Found, *, yes: bool) -> Non
 
 
 def _tell(found: _Found) -> None:
+    from batchgen.verify.copies import path_of
+
     for one in found.adopted:
         data(f"{one.path}: found as {one.found} and put back")
     for checked in (*found.wrong, *found.unknown):
         data(f"{checked.path}: {checked.problem}")
+    if found.copied:
+        data(f"resized copies made again: {found.copied:,}")
+    for failure in found.failures:
+        data(failure)
+    for resized in found.uncopied if not found.failures else ():
+        data(f"{path_of(resized)}: this resized copy is missing; --repair makes it, and so does a run")
     data(f"{counted(found.sound, 'image')} as stored, {len(found.wrong):,} wrong, {len(found.unknown):,} unknown")
 
 
 def _as_data(found: _Found, *, repair: bool) -> dict[str, Any]:
     from batchgen.core.pricing import dollars
+    from batchgen.verify.copies import path_of
 
     told: dict[str, Any] = {
         "sound": found.sound,
@@ -136,6 +170,8 @@ def _as_data(found: _Found, *, repair: bool) -> dict[str, Any]:
     if repair:
         told["adopted"] = [{"path": one.path, "found": one.found} for one in found.adopted]
         told["queued"] = found.queued or 0
+    if found.copied or found.uncopied:
+        told["copies"] = {"missing": [path_of(one) for one in found.uncopied], "made": found.copied}
     if found.loss is not None:
         cost = None if found.loss.cost_micros is None else dollars(found.loss.cost_micros)
         told["to_buy"] = {"images": found.loss.images, "jobs": found.loss.jobs, "cost_usd": cost}

@@ -1,6 +1,7 @@
 """`[compat] translate = true`: the words of the tutorials become what the API takes, and each change is told."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 
 from batchgen.core.catalog import Catalog
 from batchgen.core.fields import INPUT_COLUMNS
@@ -11,6 +12,14 @@ from batchgen.core.tutorials import AN_IMAGE, QUALITIES, TRANSLATED
 
 # The word -> what stands before it in the prompt, on a line of its own: prompts end in every way, and in every language.
 _IN_THE_PROMPT = {"style": "Style", "negative_prompt": "Avoid"}
+
+
+_SMALL = re.compile(r"size=([1-9][0-9]*x[1-9][0-9]*) is sent as [1-9][0-9]*x[1-9][0-9]*", re.ASCII)
+
+
+def copy_size(notes: Sequence[str]) -> str | None:
+    """The size that a row asked for, where it is smaller than what was sent; by the notes, which the ledger keeps of it."""
+    return next((found[1] for found in map(_SMALL.fullmatch, notes) if found), None)
 
 
 def translated(fields: Mapping[str, Value], catalog: Catalog) -> tuple[dict[str, Value], tuple[str, ...]]:

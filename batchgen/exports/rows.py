@@ -5,9 +5,11 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import IO, Any
 
+from batchgen.artifacts.files import copy_path
 from batchgen.core.fields import INPUTS, OPERATION, REQUEST_FIELDS
 from batchgen.core.inputs import joined
 from batchgen.core.pricing import dollars
+from batchgen.core.translation import copy_size
 from batchgen.store.listing import Line
 
 _AFTER = (
@@ -26,8 +28,9 @@ _AFTER = (
 )
 # What was added since stands behind: a script may count columns.
 _ADDED = ("input_fidelity", "stream", "partial_images", "svg_model", "svg_effort")
+_COPIES = "copies"
 _REQUEST = tuple(name for name in REQUEST_FIELDS if name not in _ADDED)
-COLUMNS = ("custom_id", "state", "files", *_REQUEST, *_AFTER, OPERATION, *INPUTS, *_ADDED)
+COLUMNS = ("custom_id", "state", "files", *_REQUEST, *_AFTER, OPERATION, *INPUTS, *_ADDED, _COPIES)
 
 # Several files in one cell of a CSV; no custom_id and no batch name holds it.
 _FILES_APART = ";"
@@ -37,7 +40,7 @@ _CLASHING = "column:"
 # What a spreadsheet takes for a formula when a cell begins so.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 # Names that other files are joined by; their characters cannot make a formula that does anything.
-_AS_THEY_ARE = frozenset({"custom_id", "files", *INPUTS})
+_AS_THEY_ARE = frozenset({"custom_id", "files", _COPIES, *INPUTS})
 
 
 def write_csv(stream: IO[str], lines: Iterable[Line], metadata: Sequence[str]) -> None:
@@ -51,7 +54,9 @@ def write_csv(stream: IO[str], lines: Iterable[Line], metadata: Sequence[str]) -
 
     write([*COLUMNS, *(_cell(_header(name)) for name in metadata)])
     for line in lines:
-        values = _values(line) | {"files": _FILES_APART.join(line.files)}
+        values = _values(line) | {
+            name: _FILES_APART.join(files) for name, files in (("files", line.files), (_COPIES, _copies(line)))
+        }
         own = [values[name] if name in _AS_THEY_ARE else _cell(values[name]) for name in COLUMNS]
         write([*own, *(_cell(line.metadata.get(name)) for name in metadata)])
 
@@ -89,7 +94,14 @@ def _values(line: Line) -> dict[str, Any]:
         OPERATION: line.operation,
         **{role: joined(line.inputs[role]) if role in line.inputs else None for role in INPUTS},
         **{name: request.get(name) for name in _ADDED},
+        _COPIES: _copies(line),
     }
+
+
+def _copies(line: Line) -> list[str]:
+    """Where copies belong in the small size that the row asked for; one that is missing can be made again."""
+    size = copy_size(line.rewritten)
+    return [copy_path(path, size) for path in line.files if size is not None and not path.endswith(".svg")]
 
 
 def _header(name: str) -> str:

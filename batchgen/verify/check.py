@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from batchgen.artifacts.files import image_of
 from batchgen.artifacts.image import NotAnImage, inspect
 from batchgen.artifacts.office import HOME_INSIDE
-from batchgen.store import shelf
+from batchgen.store import copies, shelf
 from batchgen.store.batches import Batch
 from batchgen.store.engine import Database, Transaction
 from batchgen.store.shelf import Shelved
@@ -51,7 +52,16 @@ def strangers(tx: Transaction, root: Path, folder: Path) -> Iterator[str]:
     files = _files(root, folder)
     while part := list(islice(files, _FILES_AT_ONCE)):
         known = shelf.known_paths(tx, part)
-        yield from (path for path in part if path not in known)
+        unknown = [path for path in part if path not in known]
+        resized = _copies(tx, unknown)
+        yield from (path for path in unknown if path not in resized)
+
+
+def _copies(tx: Transaction, paths: Sequence[str]) -> set[str]:
+    """Those of the files that are resized copies of images that the ledger knows."""
+    named = {path: found for path in paths if (found := image_of(path))}
+    sizes = copies.of_images(tx, [image for image, _ in named.values()]) if named else {}
+    return {path for path, (image, size) in named.items() if sizes.get(image) == size}
 
 
 def _problem(path: Path, shelved: Shelved) -> str:

@@ -16,7 +16,7 @@ class Plan:
     """`batches` are ids in order; `limit` is how many jobs may be started (None: all); times are seconds.
 
     `account` is whose limits these are, `images_today` how many of its images of the day the ledger knows of; `folders` are the
-    batches' own below the storage root.
+    batches' own below the storage root; `copies` tells whether small sizes are rewritten, and copies in them are made.
     """
 
     batches: Sequence[int]
@@ -29,6 +29,7 @@ class Plan:
     account: str = ""
     images_today: int = 0
     folders: Sequence[str] = ()
+    copies: bool = False
 
 
 @dataclass(slots=True)

@@ -19,6 +19,7 @@ from batchgen.store import leases, queue, reports
 from batchgen.store.queue import Claim
 from batchgen.worker import halting
 from batchgen.worker.attempt import Attempt, Tools
+from batchgen.worker.copying import Copier
 from batchgen.worker.events import Observer, Settled
 from batchgen.worker.hearing import Hearing
 from batchgen.worker.intake import Intake
@@ -68,6 +69,7 @@ class Pool:
         self._wake = asyncio.Event()
         self._error: BaseException | None = None
         self._tools: Tools
+        self._copier: Copier
         self.result = Result()
 
     @property
@@ -91,6 +93,7 @@ class Pool:
         """Work until every job in scope is final, or the run halts. Raises Halted where it cannot even begin."""
         desk = await self._open_desk()
         intake = Intake(desk, self._clock)
+        self._copier = Copier(self._ledger, desk, self._stop, is_on=self._plan.copies)
         is_clear = False
         try:
             await self._reclaim()
@@ -108,9 +111,11 @@ class Pool:
             if is_clear:
                 await self._release_strays()
                 await self._pacer.close(self._ledger)
+                await self._copy_the_rest()
         except (DatabaseError, OSError) as error:
             raise _halted(error) from error
         finally:
+            await self._copier.close()
             await asyncio.to_thread(intake.close)
             await asyncio.to_thread(desk.close, unsettled=not is_clear)
         if self._error is not None:
@@ -254,12 +259,21 @@ class Pool:
             self._pacer.give_back(settled.claim.request.images)
         self.result.add(settled)
         self._observer.settled(settled)
+        if settled.images:
+            self._copier.look_at(settled.claim.job_id)
         if settled.ending.outcome is Outcome.STORAGE_FAILED:
             self._halt(halting.storage_failed(settled.ending))
 
     def _halt(self, reason: str) -> None:
         self.result.halted = self.result.halted or reason
         self.drain()
+
+    async def _copy_the_rest(self) -> None:
+        await self._copier.finish(self._plan.batches)
+        if self._copier.failed:
+            self._observer.notice(
+                f"resized copies that could not be made: {len(self._copier.failed):,}; exports say why, as a remark"
+            )
 
     async def _explain_leftovers(self) -> None:
         blocked, batches = tuple(self._scope.blocked_models), self._plan.batches

@@ -6,7 +6,7 @@ from batchgen.core import identity, parameters
 from batchgen.core.assembly import BUILT_IN, assemble
 from batchgen.core.catalog import VENDORS
 from batchgen.core.manifest import Row
-from batchgen.core.translation import translated
+from batchgen.core.translation import copy_size, translated
 from batchgen.core.tutorials import TRANSLATED
 
 GATEWAY = "a-gateway-model"
@@ -61,6 +61,27 @@ def test_words_are_rewritten(given, becomes, told):
 def test_every_word_that_is_translated_is_in_the_table():
     """A word that is added must be added here."""
     assert {name for given, _, _ in REWRITTEN for name in given} >= set(TRANSLATED)
+
+
+NOTES = [
+    ((), None),
+    (("quality=hd is sent as high",), None),
+    (("style=x is written into the prompt", "size=256x256 is sent as 816x816"), "256x256"),
+    (("style=size=256x256 is sent as 816x816 is written into the prompt",), None),
+    (("size=auto is sent as 816x816",), None),
+]
+
+
+@pytest.mark.parametrize(("notes", "size"), NOTES)
+def test_the_notes_tell_the_size_of_a_copy(notes, size):
+    """The small size that was asked for, and nothing that only looks like it."""
+    assert copy_size(notes) == size
+
+
+def test_every_small_size_has_a_copy():
+    """What is told when a size is rewritten is understood again."""
+    for small in ("256x256", "512x512", "640x480"):
+        assert copy_size(translated({**BUILT_IN, "prompt": "A fox", "size": small}, VENDORS)[1]) == small
 
 
 def _assembled(translate: bool = True, **cells):

@@ -81,6 +81,7 @@ def test_the_columns_are_those_of_the_manual():
         *("attempts", "input_text_tokens", "input_image_tokens", "output_tokens", "cost_usd", "unknown_cost_usd"),
         *("outcome", "error_code", "error", "remark", "priority", "rewritten"),
         *("operation", "image", "mask", "markup", "input_fidelity", "stream", "partial_images", "svg_model", "svg_effort"),
+        "copies",
     ) == COLUMNS
 
 
