@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from batchgen.cli.submit import orders
 from batchgen.errors import Halted, WrongUsage
 
 if TYPE_CHECKING:
+    from batchgen.core.manifest import Problem
     from batchgen.ingest.check import Checked
     from batchgen.ingest.moderation import Moderated
     from batchgen.ingest.reading import Terms
@@ -110,7 +112,7 @@ def _models(project: "Project", wanted: list[str]) -> list[str]:
 def _lines(one: "Checked") -> list[str]:
     count = len(one.problems) + one.more_problems
     lines = [f"{one.manifest}: {counted(one.rows, 'row')}, {counted(count, 'problem')}"]
-    lines += [f"  {problem}" for problem in one.problems]
+    lines += [f"  {problem}" for problem in _together(one.problems)]
     if one.more_problems:
         lines.append(f"  ... and {one.more_problems:,} more")
     lines += [] if one.moderated is None else _moderation(one.moderated)
@@ -119,8 +121,33 @@ def _lines(one: "Checked") -> list[str]:
         more = ", ..." if one.same.count > len(one.same.first) else ""
         where = f"line{'s' if one.same.count > 1 else ''} {', '.join(one.same.first)}{more}"
         lines.append(f"  {counted(one.same.count, 'row')} asking for just what an earlier one asks for: {where}")
+    if one.first:
+        lines.append("  what would be sent, of the first rows:" if one.rows > len(one.first) else "  what would be sent:")
     lines += [f"  line {row.line}, {row.custom_id}: {one_line(_sent(row), _MOST_SHOWN)}" for row in one.first]
     return lines
+
+
+def _together(problems: "Sequence[Problem]") -> list[str]:
+    """Each problem with all lines that have it: a wrong option is one mistake and not one a row."""
+    lines: dict[Problem, list[int]] = {}
+    for problem in problems:
+        lines.setdefault(replace(problem, line=0), []).append(problem.line)
+    told = []
+    for problem, (first, *others) in lines.items():
+        also = f" (also on line{'s' if len(others) > 1 else ''} {_ranges(others)})" if others else ""
+        told.append(f"{replace(problem, line=first)}{also}")
+    return told
+
+
+def _ranges(numbers: list[int]) -> str:
+    """Numbers that go up, as `3, 5-9`."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1][1:] = [number]
+        else:
+            runs.append([number])
+    return ", ".join("-".join(map(str, run)) for run in runs)
 
 
 def _moderation(one: "Moderated") -> list[str]:

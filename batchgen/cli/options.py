@@ -130,7 +130,7 @@ def given_files(paths: Sequence[str]) -> Files:
 
     named = [text for text in paths if Path(text).suffix.lower() == SUFFIX]
     for text in named:
-        if not _is_file(Path(text)):
+        if not _is(Path.is_file, Path(text)):
             raise WrongUsage(f"there is no job file {text}")
     return Files(paths, {text: read(Path(text)) for text in named})
 
@@ -152,8 +152,10 @@ def _manifest_source(text: str, job: "JobFile | None", name: str | None, *, simu
         return Manifest(None, batch_name(_dated(name), simulated=simulated), named=True, open=_standard_input)
     given = Path(text)
     path = given if job is None else job.manifest
-    if not _is_file(path):
-        raise WrongUsage(f"there is no manifest {path}" + ("" if job is None else f", which {text} names"))
+    if not _is(Path.is_file, path):
+        named = "" if job is None else f", which {text} names"
+        folder = f": it is a folder; name the files in it, as in {path / '*.csv'}" if _is(Path.is_dir, path) else ""
+        raise WrongUsage(f"there is no manifest {path}{named}{folder}")
     chosen = job.name if name is None and job is not None else name
     batch = batch_name(given.stem if chosen is None else _dated(chosen), simulated=simulated)
     origin = None if job is None else Origin(given, job.content)
@@ -168,10 +170,10 @@ def _dated(name: str) -> str:
         return name
 
 
-def _is_file(path: Path) -> bool:
+def _is(kind: Callable[[Path], bool], path: Path) -> bool:
     try:
         str(path).encode()
-        return path.is_file()
+        return kind(path)
     except (OSError, UnicodeEncodeError):
         # A name that is too long or no text (the ledger could not keep it), a folder that may not be looked into.
         return False

@@ -51,8 +51,8 @@ def rows(
     columns = replace(fields.match(header, mapping, words), line=line)
     findings, promptless = columns.findings, not prompted and "prompt" not in dict(columns.fields)
     if promptless:
-        words = f"there is no prompt column among {fields.listed(header)}; name yours with --column prompt=HEADER"
-        findings += (Finding("", words),)
+        remedy = "name yours with --column prompt=HEADER, or give a job file with a prompt for all rows"
+        findings += (Finding("", f"there is no prompt column among {fields.listed(header)}; {remedy}"),)
     if findings:
         yield Row(line, {}, {}, findings, promptless)
     if not columns.fields and not prompted:

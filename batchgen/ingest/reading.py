@@ -145,7 +145,8 @@ def _checked(row: Row, terms: Terms, inputs: InputFiles) -> tuple[Wanted | None,
         wanted, unfit = inputs.looked_at(wanted)
         findings += unfit
     findings += _shut_down(row, terms)
-    return None if findings else wanted, findings
+    # A row without a prompt is told with its header, and is none that could be stored.
+    return None if findings or row.promptless else wanted, findings
 
 
 def _told(wanted: Wanted, terms: Terms) -> list[str]:

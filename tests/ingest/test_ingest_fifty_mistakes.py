@@ -247,7 +247,11 @@ def test_a_missing_column_of_prompts_is_told_once_and_beside_the_other_mistakes(
         desk.csv("custom_id,text,size\nfox,A fox,auto\na/b,A dog,auto\nFOX,A cat,huge\n")
     told = [line.partition("m.csv:")[2] for line in str(caught.value).splitlines()[:-1]]
     assert [line.split(":")[:2] for line in told] == [
-        ["1", " there is no prompt column among custom_id, text, size; name yours with --column prompt=HEADER"],
+        [
+            "1",
+            " there is no prompt column among custom_id, text, size; name yours with --column prompt=HEADER, "
+            "or give a job file with a prompt for all rows",
+        ],
         ["3", " custom_id"],
         ["4", " size"],
         ["4", " custom_id"],

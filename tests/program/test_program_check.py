@@ -20,8 +20,27 @@ def test_what_is_wrong_and_what_would_be_sent(program: Program) -> None:
     assert told[2].startswith("  bad.csv:5: image: gone.png is not there")
     assert told[3] == "  1 row asking for just what an earlier one asks for: line 4"
     sent = '{"model": "gpt-image-2.5-flare", "prompt": "A cat", "size": "1024x1024", "quality": "medium"}'
-    assert told[4:] == [f"  line 3, b: generate {sent}", f"  line 4, c: generate {sent}"]
+    assert told[4] == "  what would be sent, of the first rows:"
+    assert told[5:] == [f"  line 3, b: generate {sent}", f"  line 4, c: generate {sent}"]
     assert _is_untouched(program)
+
+
+def test_one_mistake_is_told_once_with_all_its_lines(program: Program) -> None:
+    """A wrong option does not fill the terminal; rows without a prompt are none that would be sent, and a folder is no file."""
+    program.write("signs.csv", prompts(9).replace("number 4,low", "number 4,best").replace("row-6", "row/6"))
+    told = program.run("check", "signs.csv", "--size", "512x512", code=2).stdout.splitlines()
+    size = "size: 512x512: needs at least 655,360 pixels; nearest: 816x816 (also on lines 3-10)"
+    assert told[:2] == ["signs.csv: 9 rows, 11 problems", f"  signs.csv:2: {size}"]
+    assert [line.split(": ")[1] for line in told[2:]] == ["quality", "custom_id"]
+    program.write("names.csv", "name,size\na cat,auto\na dog,auto\n")
+    told = program.run("check", "names.csv", "--moderation", "--provider", "sandbox", code=2).stdout.splitlines()
+    assert told[1].endswith("name yours with --column prompt=HEADER, or give a job file with a prompt for all rows")
+    assert told[2:] == ["  moderation: 0 distinct prompts, 0 rows flagged"]
+    (program.folder / "jobs").mkdir()
+    assert (
+        "no manifest jobs: it is a folder; name the files in it, as in jobs/*.csv"
+        in program.run("check", "jobs", code=2).stderr
+    )
 
 
 def test_rules_for_prompts_hold_for_every_command(program: Program) -> None:
@@ -42,7 +61,10 @@ def test_rules_for_prompts_hold_for_every_command(program: Program) -> None:
         assert told == "".join(
             f"{line}\n" for line in [f"batchgen: {problems[0]}", problems[1], "2 problems: nothing was stored"]
         )
-    assert "p.csv:3: prompt: holds 'hell'" in program.run("check", "p.toml", "--profile", "acme", code=2).stdout
+    assert (
+        "p.csv:2: prompt: holds 'hell', which [prompts] blocked forbids (also on lines 3-4)"
+        in program.run("check", "p.toml", "--profile", "acme", code=2).stdout
+    )
 
 
 def test_a_sound_manifest_ends_with_0(program: Program) -> None:
