@@ -10,7 +10,7 @@ from batchgen.errors import ManifestError, NotAgreed, WrongUsage
 from batchgen.ingest import chains
 from batchgen.ingest.reading import Reading, Terms, read
 from batchgen.ingest.source import Manifest
-from batchgen.store import batches, links, submission
+from batchgen.store import batches, linking, links, submission
 from batchgen.store.batches import Batch, ManifestFile
 from batchgen.store.engine import Database, Transaction, begin_to_write
 from batchgen.store.submission import Comparison, Listed
@@ -82,13 +82,13 @@ def _store(session: Transaction, number: int, reading: Reading, terms: Terms, no
             f"for a batch of its own give --name NEW, and if this is the same one, --name {batch.name}"
         )
     comparison = submission.compare(session, number, batch)
-    made_from = links.made_from_changed(session, number, batch) if reading.links else Listed(0, ())
+    made_from = linking.made_from_changed(session, number, batch) if reading.links else Listed(0, ())
     if not comparison.changed.count or (terms.update and not comparison.running.count):
         if submission.store(session, number, batch, now) != comparison.changed.count:
             raise WrongUsage(
                 f"{manifest.given_label}: changed rows are being made right now: stop that run first; nothing was stored"
             )
-        links.connect(session, number, batch, now)
+        linking.connect(session, number, batch, now)
         batches.record_manifest(session, batch, ManifestFile(path, reading.sha256, tuple(reading.columns)))
     return Submitted(batch, manifest.given_label, comparison, warnings_of(reading), made_from)
 

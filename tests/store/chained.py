@@ -5,7 +5,7 @@ from sqlalchemy import text
 
 from batchgen.core import chains
 from batchgen.core.request import Input, Request
-from batchgen.store import batches, links, submission
+from batchgen.store import batches, linking, links, submission
 
 
 def put(ledger, rows, *, batch="shop", at=0, prompts=None):
@@ -26,9 +26,9 @@ def put(ledger, rows, *, batch="shop", at=0, prompts=None):
         submission.number_equal_rows(tx, 0)
         found = batches.by_name(tx, batch) or batches.create(tx, batch, simulated=False, now=ledger.at(at))
         links.complete(tx, 0, found)
-        comparison = submission.compare(tx, 0, found), links.made_from_changed(tx, 0, found)
+        comparison = submission.compare(tx, 0, found), linking.made_from_changed(tx, 0, found)
         submission.store(tx, 0, found, ledger.at(at))
-        links.connect(tx, 0, found, ledger.at(at))
+        linking.connect(tx, 0, found, ledger.at(at))
     return comparison
 
 

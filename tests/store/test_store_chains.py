@@ -10,7 +10,7 @@ from batchgen.core.job import State
 from batchgen.core.outcome import Ending, Outcome
 from batchgen.core.pricing import Basis, Cost
 from batchgen.core.retry import Verdict
-from batchgen.store import closing, control, queue, reports, shelf
+from batchgen.store import closing, control, links, queue, reports, shelf, submission
 from batchgen.store.chains import PARENT_FAILED
 from batchgen.store.closing import Closing, Finish, Moved
 from batchgen.store.control import Also, Cancelled
@@ -296,6 +296,31 @@ def test_other_batches_have_other_heroes(ledger):
     ledger.succeed(ledger.claim(names=["shop"]), "shop/hero.png")
     assert ledger.claim(names=["shop"], at=2).request.inputs[0].path == "shop/hero.png"
     assert requeue(ledger) == 0
+
+
+def test_the_generations_of_a_manifest_and_its_circles(ledger):
+    """Parents before children, however the file goes; who needs themselves is found, and what only takes from them is not."""
+    rows = {"c": ["b"], "b": ["a"], "a": ["root"], "x": ["y", "a"], "y": ["x"], "below": ["y"], "d": ["root", "c"]}
+    taken = [
+        {"position": n, "place": place, "line": n + 2, "source": f"@{parent}", "key": name, "parent_key": parent}
+        for n, (name, parents) in enumerate(rows.items())
+        for place, parent in enumerate(parents)
+    ]
+    with ledger.database.write() as tx:
+        submission.prepare(tx)
+        links.prepare(tx)
+        submission.stage(tx, [{"manifest": 0, "position": n, "line": n + 2, **ledger.row(name)} for n, name in enumerate(rows)])
+        links.stage(tx, [{"manifest": 0, "field": "image", **link} for link in taken])
+        links.complete(tx, 0, None)
+        generations = []
+        while links.advance(tx, 0, len(generations) + 1):
+            generations.append({link.key for link in links.every(tx, 0, None, len(generations) + 1)})
+        around = links.circle(tx, 0)
+        links.break_open(tx, 0, around, 5)
+        rest = links.advance(tx, 0, 6), links.circle(tx, 0)
+    assert generations == [{"a"}, {"b"}, {"c"}, {"d"}]
+    assert [link.key for link in around] == ["x", "y"]
+    assert rest == (True, [])
 
 
 @pytest.mark.parametrize(("taken", "statements"), [([], 7), (["@done"], 8)])
