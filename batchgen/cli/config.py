@@ -8,6 +8,8 @@ from batchgen.cli.app import App, pass_app
 from batchgen.cli.console import data, data_json, one_line, table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from batchgen.core.profile import Profile
     from batchgen.settings.model import Settings
 
@@ -55,8 +57,12 @@ def _entries(settings: "Settings") -> list[dict[str, Any]]:
         for name, profile in settings.profiles.items()
         for key, value in _profile(f"profiles.{name}", profile)
     ]
-    variable = settings.provider.api_key_env
-    if variable:
+    found += [
+        {"key": f"providers.{name}.{key}", "value": _shown(value), "source": settings.sources["providers"]}
+        for name, provider in settings.providers.items()
+        for key, value in _flat(provider.told)
+    ]
+    for variable in dict.fromkeys(name for provider in settings.providers.values() for name in provider.variables):
         source = settings.secrets.source(variable)
         found.append({"key": variable, "value": "***" if source else "not set", "source": source or "-"})
     return found
@@ -70,6 +76,14 @@ def _profile(key: str, profile: "Profile") -> list[tuple[str, Any]]:
     defaults = told.pop("defaults")
     said = [*told.items(), *((f"defaults.{name}", value) for name, value in defaults.items())]
     return [(f"{key}.{name}", value) for name, value in said if value not in ("", ())] or [(key, "")]
+
+
+def _flat(told: "Mapping[str, Any]") -> "Iterator[tuple[str, Any]]":
+    for key, value in told.items():
+        if isinstance(value, dict):
+            yield from ((f"{key}.{inner}", one) for inner, one in _flat(value))
+        else:
+            yield key, value
 
 
 def _shown(value: Any) -> str:

@@ -12,7 +12,7 @@ from batchgen.core.profile import Profile
 from batchgen.core.request import Value
 from batchgen.core.template import Template
 from batchgen.errors import SettingsError
-from batchgen.settings import profiles, toml
+from batchgen.settings import profiles, providers, toml
 from batchgen.settings.defaults import checked_template, default, refuse_words
 from batchgen.settings.load import known
 from batchgen.settings.model import tables
@@ -22,6 +22,8 @@ SUFFIX = ".toml"
 _TEXTS = ("manifest", "prompt", "name", "profile")
 # These two are those of the settings, and laid over them.
 _LAID_OVER = ("limits", "provider")
+# Who makes the images is stored with them, under a name. An address would be forgotten by the next command that works on them.
+_NOT_REMEMBERED = ("base_url", "api_key_env", "private_links")
 _TABLES = ("columns", "matrix", "defaults", *_LAID_OVER, profiles.TABLE)
 
 
@@ -50,6 +52,7 @@ def read(path: Path) -> JobFile:
             raise SettingsError(f"{path}: {_unknown(key)}")
     manifest, prompt, name, profile = (toml.text(document, key, f"{path}: {key}") for key in _TEXTS)
     said = {key: toml.table(document.get(key, {}), f"{path}: {key}") for key in _TABLES}
+    _refuse_forgotten(said["provider"], path)
     return JobFile(
         path=path,
         content=content,
@@ -92,10 +95,17 @@ def laid_over(paths: Sequence[str], jobs: Mapping[str, JobFile], options: Collec
 
 
 def _unknown(key: str) -> str:
-    if key in tables():
+    if key in (*tables(), providers.TABLE):
         return f"[{key}] is no part of a job file; it belongs into the settings, config.toml"
     near = toml.nearest(key, (*_TEXTS, *_TABLES))
     return f"{key} is not a key of a job file; the nearest is {f'[{near}]' if near in _TABLES else near}"
+
+
+def _refuse_forgotten(provider: Mapping[str, Any], path: Path) -> None:
+    for key in _NOT_REMEMBERED:
+        if key in provider:
+            words = f'would be forgotten by resume: say it in [{providers.TABLE}.NAME] of config.toml, and here name = "NAME"'
+            raise SettingsError(f"{path}: [provider] {key} {words}")
 
 
 def _manifest(name: str | None, path: Path) -> Path:

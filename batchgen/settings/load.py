@@ -10,11 +10,12 @@ from typing import Any, get_origin, get_type_hints
 import msgspec
 from dotenv import dotenv_values
 
+from batchgen.core.dialect import Dialect
 from batchgen.errors import SettingsError
-from batchgen.settings import toml
+from batchgen.settings import providers, toml
 from batchgen.settings.check import check
 from batchgen.settings.defaults import FIELDS, default, is_field, refuse_words
-from batchgen.settings.model import Secrets, Settings, tables
+from batchgen.settings.model import OPENAI, NamedProvider, Secrets, Settings, tables
 from batchgen.settings.models import described
 from batchgen.settings.profiles import TABLE, parse
 from batchgen.settings.toml import Given
@@ -44,6 +45,7 @@ def load(
         raise SettingsError(f"there is no settings file {config}")
     document = toml.read(path)[0] if path.is_file() else {}
     profiles = parse(document.pop(TABLE, {}), path)
+    by_name = document.pop(providers.TABLE, {})
     found = _from_document(document, path)
     dotenv = _from_dotenv(cwd)
     base_url = environment.get("OPENAI_BASE_URL") or dotenv.get("OPENAI_BASE_URL")
@@ -55,9 +57,15 @@ def load(
     found |= {key: Given(value, "option", cwd) for key, value in options.items()}
     home = path.parent.resolve() if path.is_file() else cwd
     settings = _build(found, home, _secrets(environment, dotenv))
-    return replace(
-        settings, profiles=profiles, sources={**settings.sources, TABLE: str(path)} if profiles else settings.sources
+    origins = {name: str(path) for name, told in ((TABLE, profiles), (providers.TABLE, by_name)) if told}
+    settings = replace(
+        settings,
+        profiles=profiles,
+        providers=_providers(settings, by_name, path),
+        sources={**settings.sources, **origins},
     )
+    check(settings)
+    return settings
 
 
 def _from_document(document: Mapping[str, Any], path: Path) -> dict[str, Given]:
@@ -140,9 +148,23 @@ def _build(found: Mapping[str, Given], home: Path, secrets: Secrets) -> Settings
     told = found.get(_MODELS)
     if told is not None:
         parts |= {"models": told.value, "catalog": described(told.value, told.source)}
-    settings = Settings(**parts, defaults=defaults, sources=sources, secrets=secrets)
-    check(settings)
-    return settings
+    return Settings(**parts, defaults=defaults, sources=sources, secrets=secrets)
+
+
+def _providers(settings: Settings, described: Any, path: Path) -> dict[str, NamedProvider]:
+    """Those of the file, behind the built-in one, which `[provider]` and `[limits]` are about."""
+    own = settings.provider
+    dialect = Dialect(official=providers.official(own.base_url))
+    openai = NamedProvider(
+        OPENAI, own.base_url, own.api_key_env, own.timeout_s, own.private_links, settings.limits, dialect=dialect
+    )
+
+    def elsewhere(name: str) -> tuple[Any, bool]:
+        table, _, key = name.partition(".")
+        # What a command, a job file or the environment says is about whoever makes the images.
+        return getattr(getattr(settings, table), key), settings.sources[name] not in (_BUILT_IN, str(path))
+
+    return {OPENAI: openai, **providers.parse(described, path, elsewhere)}
 
 
 def _converted(name: str, given: Given, kind: Any) -> Any:

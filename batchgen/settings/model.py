@@ -7,9 +7,17 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from batchgen.core.catalog import VENDORS, Catalog
+from batchgen.core.dialect import VENDORS_DIALECT, VENDORS_WIRE, Dialect, Wire
 from batchgen.core.profile import Profile
 from batchgen.core.request import Value
 from batchgen.errors import SettingsError
+
+# Names that need no description.
+OPENAI, SANDBOX = "openai", "sandbox"
+BUILT_IN_PROVIDERS = (OPENAI, SANDBOX)
+
+# How a value is written that stands in the environment.
+FROM_ENVIRONMENT = "env:"
 
 _Count = Annotated[int, Meta(ge=0)]
 _AtLeastOne = Annotated[int, Meta(ge=1)]
@@ -35,7 +43,7 @@ class StorageSettings:
 class ProviderSettings:
     """Who makes the images. An empty `api_key_env` means that no key is needed."""
 
-    name: str = "openai"
+    name: str = OPENAI
     base_url: str = "https://api.openai.com/v1"
     api_key_env: str = "OPENAI_API_KEY"
     timeout_s: _Positive = 600.0
@@ -51,6 +59,31 @@ class LimitSettings:
     requests_per_minute: _Count = 0
     tokens_per_minute: _Count = 0
     images_per_day: _Count = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NamedProvider:
+    """Everything that is known of one who makes images. `told` is its table as it was written, empty for the built-in one.
+
+    Headers and query still name variables where the values stand in the environment.
+    """
+
+    name: str
+    base_url: str
+    api_key_env: str
+    timeout_s: float
+    private_links: bool
+    limits: LimitSettings
+    dialect: Dialect = VENDORS_DIALECT
+    wire: Wire = VENDORS_WIRE
+    told: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The variables that hold its secrets, that of its key first."""
+        values = (*self.wire.headers.values(), *self.wire.query.values())
+        named = (value.removeprefix(FROM_ENVIRONMENT) for value in values if value.startswith(FROM_ENVIRONMENT))
+        return tuple(name for name in (self.api_key_env, *named) if name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +127,8 @@ class PromptSettings:
 class Settings:
     """Everything a person tunes. `sources` says for each `table.key` where its value came from.
 
-    `models` is what was written about models, name -> fact -> value; `catalog` is what is known of them with that.
+    `models` is what was written about models, name -> fact -> value; `catalog` is what is known of them with that. `providers`
+    are those that can be asked for real, by their names.
     """
 
     database: DatabaseSettings = DatabaseSettings()
@@ -109,8 +143,14 @@ class Settings:
     models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     catalog: Catalog = field(default_factory=lambda: VENDORS, repr=False)
     profiles: Mapping[str, Profile] = field(default_factory=dict)
+    providers: Mapping[str, NamedProvider] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     secrets: "Secrets" = field(default_factory=lambda: Secrets({}), repr=False)
+
+    @property
+    def provider_names(self) -> tuple[str, ...]:
+        """Every name that a provider can be chosen by, the built-in ones first."""
+        return tuple(dict.fromkeys((*BUILT_IN_PROVIDERS, *self.providers)))
 
 
 class Secrets:

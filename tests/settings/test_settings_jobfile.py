@@ -135,6 +135,11 @@ MISTAKES = [
     (M + "[defaults]\nn = 11", "[defaults] n: 11: must be a whole number from 1 to 10"),
     (M + "[defaults]\nprompt = '}'", "[defaults] prompt: the } at character 1 closes nothing"),
     (M + "[limits]\nconcurency = 1", "[limits] concurency is not a setting; the nearest is [limits] concurrency"),
+    (
+        M + "[provider]\nbase_url = 'https://a.b'",
+        "[provider] base_url would be forgotten by resume: say it in [providers.NAME]",
+    ),
+    (M + "[providers.azure]\nbase_url = 'https://a.b'", "[providers] is no part of a job file; it belongs into the settings"),
     (M + "[provider]\napi_key = 'x'", "[provider] api_key is not a setting; the nearest is [provider] api_key_env"),
     (M + "profiles = 5", "profiles must be a table"),
     (M + "[profiles]\nacme = 'x'", "[profiles.acme] must be a table"),

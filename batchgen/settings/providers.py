@@ -1,0 +1,198 @@
+"""Providers by name: `[providers.NAME]` of the settings. What they do not say of a limit or a timeout is as it is elsewhere.
+
+Headers and queries often carry a key. Such a value stands here as `env:NAME` only, so that no settings file, and nothing that
+shows settings, holds one.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+from batchgen.core import fields as columns
+from batchgen.core.dialect import MODELS, PATHS, Dialect, Wire
+from batchgen.core.tutorials import plain
+from batchgen.errors import SettingsError
+from batchgen.settings import toml
+from batchgen.settings.addresses import shown, wrong_address, wrong_variable
+from batchgen.settings.model import BUILT_IN_PROVIDERS, FROM_ENVIRONMENT, LimitSettings, NamedProvider
+
+TABLE = "providers"
+_OFFICIAL_HOST = "api.openai.com"
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}", re.ASCII)
+_FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}", re.ASCII)
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
+_OURS = frozenset({"content-type", "content-length", "host", "transfer-encoding", "accept-encoding", "x-client-request-id"})
+_FOR_A_KEY = re.compile(r"auth|key|token|secret|passw|cookie|signature|credential", re.IGNORECASE)
+_LIKE_A_KEY = re.compile(r"(?=[^0-9]*[0-9])(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9+/=_-]{20,}", re.ASCII)
+# Columns that have a meaning here, whoever makes the images.
+_TAKEN = frozenset({"id", "prompt", "model", "n", *columns.FIELDS, *columns.INPUT_COLUMNS}) - {
+    name for name in columns.REQUEST_FIELDS if name not in ("prompt", "model", "n")
+}
+
+# The value of `limits.KEY` or `provider.KEY`, and whether it counts before what a settings file says.
+Elsewhere = Callable[[str], tuple[Any, bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """The keys of a table, and what each may hold."""
+
+    base_url: str
+    api_key_env: str
+    key_header: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    query: dict[str, str] = field(default_factory=dict)
+    paths: dict[str, str] = field(default_factory=dict)
+    reply: Literal["", "b64_json", "url"] = ""
+    edits: Literal["form", "json"] = "form"
+    accepts: tuple[str, ...] = ()
+    variations: bool = False
+    idempotency_header: str = ""
+    timeout_s: Annotated[float, Meta(gt=0)] | None = None
+    private_links: bool = False
+    limits: dict[str, Any] = field(default_factory=dict)
+
+
+_KINDS = get_type_hints(_Written, include_extras=True)
+_LIMITS = get_type_hints(LimitSettings, include_extras=True)
+_NEEDED = {
+    "base_url": 'base_url is missing: say where its API is, like base_url = "https://gateway.example/v1"',
+    "api_key_env": 'api_key_env is missing: name the variable that holds its key, or say api_key_env = "" if it needs none',
+}
+
+
+def parse(content: Any, path: Path, elsewhere: Elsewhere) -> dict[str, NamedProvider]:
+    """The providers of a file by their names. Raises SettingsError with the place."""
+    found = toml.table(content, f"{path}: {TABLE}")
+    return {name: _named(name, table, f"{path}: [{TABLE}.{name}]", elsewhere) for name, table in found.items()}
+
+
+def official(base_url: str) -> bool:
+    """Whether an address is the vendor's own."""
+    return not wrong_address(base_url) and urlsplit(base_url).hostname == _OFFICIAL_HOST
+
+
+def _named(name: str, content: Any, place: str, elsewhere: Elsewhere) -> NamedProvider:
+    if not _NAME.fullmatch(name):
+        raise SettingsError(f"{place}: the name of a provider is 40 letters, digits, dots, _ and - at most")
+    if name.casefold() in BUILT_IN_PROVIDERS:
+        own = "[provider]" if name.casefold() == "openai" else "[sandbox]"
+        raise SettingsError(f"{place}: {name} is built in, and its keys stand in {own}; choose another name")
+    told = toml.table(content, place)
+    written = _written(told, place)
+    _check(written, place)
+    timeout_s, counts_first = elsewhere("provider.timeout_s")
+    return NamedProvider(
+        name=name,
+        base_url=written.base_url,
+        api_key_env=written.api_key_env,
+        timeout_s=timeout_s if counts_first or written.timeout_s is None else written.timeout_s,
+        private_links=written.private_links,
+        limits=_limits(written.limits, f"{place[:-1]}.limits]", elsewhere),
+        dialect=Dialect(written.accepts, written.variations, official(written.base_url), written.edits == "json"),
+        wire=Wire(
+            key_header=written.key_header,
+            headers=written.headers,
+            query=written.query,
+            paths=written.paths,
+            reply=written.reply,
+            json_edits=written.edits == "json",
+            idempotency_header=written.idempotency_header,
+        ),
+        told=told,
+    )
+
+
+def _written(told: Mapping[str, Any], place: str) -> _Written:
+    for key in told:
+        if key not in _KINDS:
+            raise SettingsError(f"{place} {key} is not a key of a provider; the nearest is {toml.nearest(key, _KINDS)}")
+    for key, words in _NEEDED.items():
+        if key not in told:
+            raise SettingsError(f"{place} {words}")
+    return _Written(**{key: _converted(value, _KINDS[key], f"{place} {key}") for key, value in told.items()})
+
+
+def _converted(value: Any, kind: Any, place: str) -> Any:
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        # A value that is not what it should be may be a key in the wrong place.
+        raise SettingsError(f"{place}: {error}") from None
+
+
+def _limits(told: Mapping[str, Any], place: str, elsewhere: Elsewhere) -> LimitSettings:
+    for key in told:
+        if key not in _LIMITS:
+            raise SettingsError(f"{place} {key} is not a limit; the nearest is {toml.nearest(key, _LIMITS)}")
+    values = {}
+    for key, kind in _LIMITS.items():
+        value, counts_first = elsewhere(f"limits.{key}")
+        own = _converted(told[key], kind, f"{place} {key}") if key in told else value
+        values[key] = value if counts_first else own
+    return LimitSettings(**values)
+
+
+def _check(written: _Written, place: str) -> None:
+    if wrong := wrong_address(written.base_url):
+        raise SettingsError(f"{place} base_url = {shown(written.base_url)!r}: {wrong}")
+    if wrong := wrong_variable(written.api_key_env):
+        raise SettingsError(f"{place} api_key_env {wrong}")
+    for key in ("key_header", "idempotency_header"):
+        name = getattr(written, key)
+        if name and (wrong := _wrong_header(name)):
+            raise SettingsError(f"{place} {key}: {wrong}")
+    for name in written.headers:
+        if wrong := _wrong_header(name):
+            raise SettingsError(f"{place} headers: {wrong}")
+    for table in ("headers", "query"):
+        for name, value in getattr(written, table).items():
+            if wrong := _wrong_value(name, value):
+                raise SettingsError(f"{place} {table}.{name} {wrong}")
+    for name, template in written.paths.items():
+        if wrong := _wrong_path(name, template):
+            raise SettingsError(f"{place} paths.{name} {wrong}")
+    for name in written.accepts:
+        if wrong := _wrong_field(name):
+            raise SettingsError(f"{place} accepts: {name!r} {wrong}")
+
+
+def _wrong_header(name: str) -> str:
+    if not _HEADER.fullmatch(name):
+        return "holds what no name of a header is; names stand here, and what is sent under them elsewhere"
+    return f"{name} is set by the program itself" if name.casefold() in _OURS else ""
+
+
+def _wrong_value(name: str, value: str) -> str:
+    """Why a value cannot be sent; it is not repeated, since it may be a key."""
+    if value.startswith(FROM_ENVIRONMENT):
+        wrong = wrong_variable(value.removeprefix(FROM_ENVIRONMENT), is_needed=True)
+        return f'{wrong}; write "{FROM_ENVIRONMENT}NAME"' if wrong else ""
+    if not (value.isascii() and value.isprintable() and value.strip()):
+        return "must be a text of printable ASCII characters"
+    if _FOR_A_KEY.search(name) or any(_LIKE_A_KEY.fullmatch(word) for word in value.split()):
+        return f'may be a key, which has no place in settings: name its variable, as "{FROM_ENVIRONMENT}NAME"'
+    return ""
+
+
+def _wrong_path(name: str, template: str) -> str:
+    if name not in PATHS:
+        return f"is not a path that is asked for; there are {', '.join(PATHS)}"
+    if not template.strip("/") or "://" in template or any(mark in template for mark in "?# "):
+        return f'= {template!r}: must be a path below base_url, like "{PATHS[name]}"'
+    if any(brace in template.replace("{model}", "" if name != MODELS else "{}") for brace in "{}"):
+        return f"= {template!r}: {{model}} is all that can stand in braces, and nothing in that of models"
+    return ""
+
+
+def _wrong_field(name: str) -> str:
+    if not _FIELD.fullmatch(name):
+        return "is no name of a field: letters, digits and _"
+    return "has a meaning of its own here, whoever makes the images" if plain(name) in _TAKEN else ""
