@@ -22,12 +22,13 @@ _colours = count(1)
 
 @dataclass(slots=True)
 class Seen:
-    """One request. `body` is None for as long as nobody has read it."""
+    """One request, its path and query as they were written. `body` is None for as long as nobody has read it."""
 
     method: str
     path: str
     headers: Mapping[str, str]
     body: bytes | None = None
+    query: str = ""
 
     @property
     def json(self) -> Any:
@@ -292,7 +293,8 @@ class ScriptedServer:
             self._runner = None
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        seen = Seen(request.method, request.path, request.headers.copy())
+        path, _, query = request.raw_path.partition("?")
+        seen = Seen(request.method, path, request.headers.copy(), query=query)
         behaviour = self.script.pop(0) if self.script else self.then
         self.open_now += 1
         self.open_at_most = max(self.open_at_most, self.open_now)

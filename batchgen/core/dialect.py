@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 # What a path can be said for, and where it is below the base URL.
-GENERATIONS, EDITS, VARIATIONS, MODELS = "generations", "edits", "variations", "models"
+GENERATIONS, EDITS, VARIATIONS, MODELS, MODERATIONS = "generations", "edits", "variations", "models", "moderations"
 PATHS: Mapping[str, str] = {
     GENERATIONS: "images/generations",
     EDITS: "images/edits",
     VARIATIONS: "images/variations",
     MODELS: "models",
+    MODERATIONS: "moderations",
 }
 
 

@@ -7,6 +7,8 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
 
 import msgspec
 
@@ -74,6 +76,17 @@ def slug(text: str) -> str:
             break
         kept = longer
     return kept or "row"
+
+
+def once(created_at: datetime, job_id: int, fingerprint: str, images: int, answers: int) -> str:
+    """What a provider may tell a second try by from a new wish, in the form of a UUID.
+
+    It is the same for every try at one request of one job until a complete answer has come: a try whose answer was lost may
+    have been billed, and is the one that must not be billed again. After an answer it is another one, since providers that
+    keep such values answer to an old one what they answered then, be it an error; and so it is in another ledger.
+    """
+    told = f"{created_at.isoformat()} {job_id} {fingerprint} {images} {answers}"
+    return str(UUID(bytes=hashlib.sha256(told.encode()).digest()[:16]))
 
 
 def _allowed(character: str, *, punctuation: bool = True) -> bool:

@@ -11,7 +11,7 @@ from batchgen.core.nesting import folded
 
 Value = str | int | float | bool
 
-GENERATE, EDIT = "generate", "edit"
+GENERATE, EDIT, VARIATION = "generate", "edit", "variation"
 IMAGE, MASK, MARKUP = "image", "mask", "markup"
 # How the image comes to us; it is the same image however it comes, and what was made one way is not made again for another.
 TRANSPORT = ("stream", "partial_images")
@@ -82,8 +82,8 @@ class Request:
 
     @property
     def body(self) -> dict[str, Any]:
-        """Everything that is sent but the inputs."""
-        return folded({"model": self.model, "prompt": self.prompt, **self.parameters})
+        """Everything that is sent but the inputs. Only a variation has no prompt."""
+        return folded({"model": self.model, **({"prompt": self.prompt} if self.prompt else {}), **self.parameters})
 
     @property
     def fingerprint(self) -> str:

@@ -41,12 +41,19 @@ class Provider(Protocol):
     """Makes one call for one request and never a second one. Raises nothing about the network: that is an Ending."""
 
     async def send(
-        self, request: Request, label: str, on_sent: Callable[[], Awaitable[None]], on_preview: OnPreview | None = None
+        self,
+        request: Request,
+        label: str,
+        on_sent: Callable[[], Awaitable[None]],
+        on_preview: OnPreview | None = None,
+        *,
+        once: str = "",
     ) -> HttpReply | Ending:
         """A complete reply or what came of a stream, or how it ended without one.
 
-        `on_sent` is awaited just before the body begins to go; `label` is sent along for the provider's support. `on_preview`
-        is awaited with each preview of a stream as it comes.
+        `on_sent` is awaited just before the body begins to go; `label` is sent along for the provider's support, and `once` to
+        those who make of two requests with the same one a single image. `on_preview` is awaited with each preview of a stream
+        as it comes.
         """
         ...
 

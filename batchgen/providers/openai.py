@@ -11,11 +11,13 @@ import aiohttp
 import msgspec
 import pybase64
 
+from batchgen.core.dialect import VENDORS_WIRE, Wire
 from batchgen.core.outcome import Ending, Outcome
 from batchgen.core.pace import NOTHING_TOLD, Told
 from batchgen.core.request import EDIT, GENERATE, Request
 from batchgen.core.usage import Usage
 from batchgen.providers import moderation, refusals, streamed
+from batchgen.providers.asking import Asking
 from batchgen.providers.base import Answer
 from batchgen.providers.http import Http, HttpReply, NoReply, json_body, words_of
 from batchgen.providers.links import LinkFailed, LinkRefused, Links
@@ -45,9 +47,6 @@ class _Body(msgspec.Struct):
     svg_usage: Any = None
 
 
-_ENDPOINTS = {GENERATE: "generations", EDIT: "edits"}
-
-
 class _Model(msgspec.Struct):
     id: str
     shutdown_date: Any = None
@@ -64,12 +63,14 @@ _models_decoder = msgspec.json.Decoder(_Models)
 
 
 class OpenAI:
-    """A provider at one base URL (`https://api.openai.com/v1`). An empty key sends no Authorization."""
+    """A provider at one base URL (`https://api.openai.com/v1`) that speaks as the vendor does, or differs by its `wire`."""
 
-    def __init__(self, base_url: str, key: str, *, timeout_s: float, private_links: bool = False) -> None:
-        self._base_url = base_url.rstrip("/")
-        self._key = key
-        self._mask = Mask(key)
+    def __init__(
+        self, base_url: str, key: str, *, timeout_s: float, private_links: bool = False, wire: Wire = VENDORS_WIRE
+    ) -> None:
+        self._asking = Asking(base_url, key, wire)
+        self._json_edits = wire.json_edits
+        self._mask = Mask(*self._asking.secrets)
         self._http = Http(timeout_s=timeout_s)
         self._links = Links(allow_private=private_links)
 
@@ -83,15 +84,20 @@ class OpenAI:
         await self._links.close()
 
     async def send(
-        self, request: Request, label: str, on_sent: Callable[[], Awaitable[None]], on_preview: OnPreview | None = None
+        self,
+        request: Request,
+        label: str,
+        on_sent: Callable[[], Awaitable[None]],
+        on_preview: OnPreview | None = None,
+        *,
+        once: str = "",
     ) -> HttpReply | Ending:
         """One call; see `Provider.send`."""
-        headers = {"X-Client-Request-Id": label, **self._headers()}
+        url, headers = self._asking.url(request), self._asking.headers(label, once)
         gallery = Gallery(request, on_preview) if request.is_streamed else None
         most = _MOST_BYTES_AN_IMAGE * (request.images if gallery is None else gallery.awaited)
-        url = f"{self._base_url}/images/{_ENDPOINTS[request.operation]}"
         try:
-            async with _body(request) as body:
+            async with _body(self._asking.worded(request), json_edits=self._json_edits) as body:
                 reply = await self._http.post(url, body, headers, on_sent=on_sent, most_bytes=most, listener=gallery)
         except InputChanged as error:
             return Ending(Outcome.REJECTED, error_code=error.code, error_message=str(error))
@@ -116,8 +122,9 @@ class OpenAI:
 
     async def models(self) -> dict[str, date | None] | str:
         """The models that the account has, with the day on which each is shut down; or why that cannot be known."""
+        url, headers = self._asking.models_url, self._asking.headers()
         try:
-            reply = await self._http.get(f"{self._base_url}/models", self._headers(), most_bytes=_MOST_BYTES_OF_MODELS)
+            reply = await self._http.get(url, headers, most_bytes=_MOST_BYTES_OF_MODELS)
         except NoReply as error:
             return self._mask.text(str(error))
         try:
@@ -128,9 +135,10 @@ class OpenAI:
 
     async def moderate(self, texts: Sequence[str]) -> list[tuple[str, ...]] | Ending:
         """Ask the moderation endpoint; see `Moderator.moderate`."""
-        url, body = f"{self._base_url}/moderations", json_body(moderation.body(texts))
+        url, headers = self._asking.moderations_url, self._asking.headers()
         try:
-            reply = await self._http.post(url, body, self._headers(), on_sent=_free, most_bytes=moderation.MOST_BYTES)
+            body = json_body(moderation.body(texts))
+            reply = await self._http.post(url, body, headers, on_sent=_free, most_bytes=moderation.MOST_BYTES)
         except NoReply as error:
             return self._without_reply(error)
         if reply.status != _OK:
@@ -138,9 +146,6 @@ class OpenAI:
             return self._redacted(refusals.ending(refusal, reply.headers, datetime.now(UTC)))
         found = moderation.read(reply.body, len(texts))
         return self._redacted(_invalid(reply, found, Usage())) if isinstance(found, str) else found
-
-    def _headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._key}"} if self._key else {}
 
     def read(self, reply: HttpReply, request: Request, now: datetime) -> Answer:
         """What a complete reply says; see `Provider.read`."""
@@ -195,11 +200,11 @@ async def _free() -> None:
 
 
 @asynccontextmanager
-async def _body(request: Request) -> AsyncIterator[aiohttp.Payload]:
+async def _body(request: Request, *, json_edits: bool) -> AsyncIterator[aiohttp.Payload]:
     if request.operation == GENERATE:
         yield json_body(msgspec.json.encode(request.body))
         return
-    async with edit_body(request) as body:
+    async with edit_body(request, as_json=json_edits and request.operation == EDIT) as body:
         yield body
 
 

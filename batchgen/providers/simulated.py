@@ -33,10 +33,16 @@ class Simulated:
         await self._sandbox.close()
 
     async def send(
-        self, request: Request, label: str, on_sent: Callable[[], Awaitable[None]], on_preview: OnPreview | None = None
+        self,
+        request: Request,
+        label: str,
+        on_sent: Callable[[], Awaitable[None]],
+        on_preview: OnPreview | None = None,
+        *,
+        once: str = "",
     ) -> HttpReply | Ending:
         """See `Provider.send`."""
-        return await self._client.send(request, label, on_sent, on_preview)
+        return await self._client.send(request, label, on_sent, on_preview, once=once)
 
     async def moderate(self, texts: Sequence[str]) -> list[tuple[str, ...]] | Ending:
         """See `Moderator.moderate`."""

@@ -42,11 +42,11 @@ class InputChanged(Exception):
 
 
 @asynccontextmanager
-async def edit_body(request: Request) -> AsyncIterator[aiohttp.Payload]:
-    """What is sent, for as long as its files are open. Raises InputChanged."""
+async def edit_body(request: Request, *, as_json: bool = False) -> AsyncIterator[aiohttp.Payload]:
+    """What is sent, for as long as its files are open; `as_json` even where all are files. Raises InputChanged."""
     with ExitStack() as files:
         opened = await asyncio.to_thread(_open, request.inputs, files)
-        if len(opened) == len(request.inputs):
+        if len(opened) == len(request.inputs) and not as_json:
             yield _form(request, opened)
         else:
             yield json_body(await asyncio.to_thread(_json, request, opened))

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from batchgen.core import fields as columns
-from batchgen.core.dialect import MODELS, PATHS, Dialect, Wire
+from batchgen.core.dialect import MODELS, MODERATIONS, PATHS, Dialect, Wire
 from batchgen.core.tutorials import plain
 from batchgen.errors import SettingsError
 from batchgen.settings import toml
@@ -187,8 +187,8 @@ def _wrong_path(name: str, template: str) -> str:
         return f"is not a path that is asked for; there are {', '.join(PATHS)}"
     if not template.strip("/") or "://" in template or any(mark in template for mark in "?# "):
         return f'= {template!r}: must be a path below base_url, like "{PATHS[name]}"'
-    if any(brace in template.replace("{model}", "" if name != MODELS else "{}") for brace in "{}"):
-        return f"= {template!r}: {{model}} is all that can stand in braces, and nothing in that of models"
+    if any(brace in template.replace("{model}", "{}" if name in (MODELS, MODERATIONS) else "") for brace in "{}"):
+        return f"= {template!r}: {{model}} is all that can stand in braces, and nothing where no image is asked for"
     return ""
 
 

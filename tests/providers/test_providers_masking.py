@@ -34,3 +34,11 @@ def test_what_holds_no_key_stays_as_it_is(data):
     assert Mask(KEY).data(data) == data
     assert Mask("").data(data) == data
     assert Mask("").text(repr(data)) == repr(data)
+
+
+def test_several_secrets_are_masked():
+    """Each of them, also where one is a part of another."""
+    mask = Mask(KEY[:12], KEY, "", "another-one")
+    text = f"{KEY} and another-one and {KEY[:12]} and {NUMBERED}"
+    assert mask.text(text) == "(the key) and (the key) and (the key) and (the key)"
+    assert mask.data(text.replace(NUMBERED, "").encode()) == b"(the key) and (the key) and (the key) and "
