@@ -4,23 +4,23 @@ What only a run needs is imported where a run is put together: `status` and `exp
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from batchgen.core.address import masked_url
 from batchgen.core.request import Value
 from batchgen.errors import WrongUsage
-from batchgen.settings.model import Settings
-from batchgen.store import migrate, reports
+from batchgen.settings.model import OPENAI, SANDBOX, Settings
+from batchgen.store import migrate, reports, shares
 from batchgen.store.engine import Database
 
 if TYPE_CHECKING:
+    from batchgen.core.dialect import Dialect
     from batchgen.core.pace import Limits
     from batchgen.core.profile import Profile
     from batchgen.core.recipe import Recipe
@@ -30,13 +30,12 @@ if TYPE_CHECKING:
     from batchgen.providers.openai import OpenAI
     from batchgen.providers.simulated import Simulated
     from batchgen.settings.jobfile import JobFile
+    from batchgen.settings.model import LimitSettings
     from batchgen.store.batches import Batch
     from batchgen.worker.events import Observer
     from batchgen.worker.plan import Plan
-    from batchgen.worker.pool import Pool
+    from batchgen.worker.pools import Pools
 
-# Where the vendor's own dates of shutdown hold.
-_OFFICIAL_HOST = "api.openai.com"
 # Nobody waits longer for what is only good to know.
 _SOON_S = 20.0
 
@@ -80,7 +79,7 @@ class Project:
     @property
     def on_sandbox(self) -> bool:
         """Whether the settings name the sandbox."""
-        return self.settings.provider.name == "sandbox"
+        return self.settings.provider.name == SANDBOX
 
     def terms(self, said: Said, job: "JobFile | None" = None) -> "Terms":
         """How the rows of a manifest become requests: options over its job file, its profile, the settings, the built-in."""
@@ -95,20 +94,36 @@ class Project:
         profile = self._profile(said, job)
         of_job = {} if job is None else job.defaults
         defaults = {**BUILT_IN, **self.settings.defaults, **(profile or Profile()).defaults, **of_job, **said.fields}
-        host, asked = urlsplit(self.settings.provider.base_url).hostname, self.settings.prompts
+        chosen, asked = ("option", *([str(job.path)] if job is not None else [])), self.settings.prompts
         return Terms(
             recipe=_recipe(defaults.pop("prompt", None), profile, job),
             defaults=defaults,
             columns=said.columns if job is None else {**job.columns, **said.columns},
             simulated=self.on_sandbox,
-            official=not self.on_sandbox and host == _OFFICIAL_HOST,
+            dialects=self._dialects(),
             day=utc_now().date(),
             update=said.update,
             children=said.children,
             catalog=self.settings.catalog,
             translate=self.settings.compat.translate,
             rules=PromptRules(asked.blocked, asked.min_length, asked.max_length),
+            provider=self.settings.provider.name,
+            is_chosen=self.settings.sources["provider.name"] in chosen,
         )
+
+    def _dialects(self) -> "dict[str, Dialect]":
+        """How whoever a row can name differs from the vendor; the empty name is that of rows without one."""
+        from batchgen.core.dialect import VENDORS_DIALECT
+
+        if self.on_sandbox:
+            return dict.fromkeys(("", *self.settings.provider_names), VENDORS_DIALECT)
+        known = {name: provider.dialect for name, provider in self.settings.providers.items()}
+        return {"": known[self.settings.provider.name], **known}
+
+    @property
+    def accepted(self) -> tuple[str, ...]:
+        """Fields that some provider takes, whatever the vendor says of them."""
+        return tuple(dict.fromkeys(name for dialect in self._dialects().values() for name in dialect.accepts))
 
     def _profile(self, said: Said, job: "JobFile | None") -> "Profile | None":
         from batchgen.settings import defaults, profiles
@@ -126,39 +141,78 @@ class Project:
             defaults.refuse_words(profile.defaults, f"{source}: [{profiles.TABLE}.{name}.defaults]")
         return profile
 
-    @property
-    def lacks_key(self) -> bool:
-        """Whether the provider needs a key and there is none."""
-        name = self.settings.provider.api_key_env
-        return bool(name) and not self.settings.secrets.reveal(name)
+    def lacks(self, provider: str) -> list[str]:
+        """The variables that hold this provider's key, and what else it is sent, and are not set."""
+        return [name for name in self.settings.providers[provider].variables if not self.settings.secrets.reveal(name)]
 
-    def require_key(self) -> None:
-        """Raises WrongUsage, with the way to get going, where a key is needed and there is none."""
-        if self.lacks_key:
-            name = self.settings.provider.api_key_env
-            raise WrongUsage(
-                f"there is no API key: set {name} in the environment or in a file .env here; "
-                "to try everything without a key and for nothing, add --provider sandbox"
-            )
+    def require_keys(self, providers: Collection[str]) -> None:
+        """Raises WrongUsage, with the way to get going, where one of these needs a key and there is none."""
+        for provider in (name for name in providers if name != SANDBOX):
+            for name in self.lacks(provider):
+                whose = "" if provider == OPENAI else f" for {provider}"
+                raise WrongUsage(
+                    f"there is no API key{whose}: set {name} in the environment or in a file .env here; "
+                    "to try everything without a key and for nothing, add --provider sandbox"
+                )
 
-    def plan(self, batches: "Sequence[Batch]", limit: int | None) -> "Plan":
-        """How to work on these batches."""
+    def makers(self, named: Collection[str]) -> list[str]:
+        """Who makes rows that name these providers, for real; the empty name is that of rows without one."""
+        return [] if self.on_sandbox else sorted({name or self.settings.provider.name for name in named})
+
+    def owner(self, batch: "Batch") -> str:
+        """Who makes the jobs of a batch that name nobody."""
+        return SANDBOX if batch.simulated else batch.provider or self.settings.provider.name
+
+    def in_use(self, batches: "Sequence[Batch]") -> list[str]:
+        """The providers that these batches can have to do with."""
+        real = self.settings.providers if any(not batch.simulated for batch in batches) else ()
+        return [*real, *([SANDBOX] if any(batch.simulated for batch in batches) else [])]
+
+    def wanted(self, batches: "Sequence[Batch]") -> list[str]:
+        """The providers that have something to do. Raises WrongUsage where one is not known any more, or lacks its key."""
+        words = ((self.owner(batch), word) for batch in batches for word in self._named(batch))
+        found = list(dict.fromkeys(word or owner for owner, word in words))
+        for provider in found:
+            if provider not in self.settings.provider_names:
+                place = f"[providers.{provider}] of the settings"
+                raise WrongUsage(f"jobs are to be made by {provider}, which nobody knows any more: describe it in {place}")
+        self.require_keys(found)
+        return found
+
+    def plans(self, batches: "Sequence[Batch]") -> "list[Plan]":
+        """How to work on these batches: a plan for each provider that has something to do; one without, where there is nothing.
+
+        Raises WrongUsage as `wanted` does.
+        """
+        from batchgen.worker.plan import shared_out
+
+        owners = {batch.id: self.owner(batch) for batch in batches}
+        # What a worker that died has left is looked after by somebody, also where nothing waits.
+        makers = self.wanted(batches) or [self.settings.provider.name]
+        shared = shared_out(owners, {batch.id: self._named(batch) for batch in batches}, makers)
+        return [self._plan(batches, provider, rows_for) for provider, rows_for in shared.items()]
+
+    def _named(self, batch: "Batch") -> list[str]:
+        with self.database.read() as tx:
+            return shares.named(tx, batch)
+
+    def _plan(self, batches: "Sequence[Batch]", provider: str, rows_for: "dict[int, tuple[str, ...]]") -> "Plan":
         from batchgen.worker.plan import Plan
 
-        limits, retry = self.settings.limits, self.settings.retry
-        simulated = bool(batches) and batches[0].simulated
+        limits, retry = self._told_limits(provider), self.settings.retry
         return Plan(
             batches=[batch.id for batch in batches],
             concurrency=limits.concurrency,
-            limits=self.limits,
+            limits=self.limits(provider),
             policy=self.policy,
             longest_wait_s=retry.longest_wait_s,
             offline_s=retry.offline_s,
-            limit=limit,
-            account=self.account(simulated=simulated),
-            images_today=self._images_today(simulated=simulated) if limits.images_per_day else 0,
+            account=self.account(provider),
+            images_today=self._images_today(provider) if limits.images_per_day else 0,
             folders=[batch.name for batch in batches],
             copies=self.settings.compat.translate,
+            provider=provider,
+            rows_for=rows_for,
         )
 
     @property
@@ -169,75 +223,91 @@ class Project:
         retry = self.settings.retry
         return Policy(retry.max_attempts, retry.backoff_base_s, retry.backoff_cap_s, retry.unknown == "retry")
 
-    @property
-    def limits(self) -> "Limits":
+    def limits(self, provider: str) -> "Limits":
         """The account's limits as they are configured."""
         from batchgen.core.pace import Limits
 
-        told = self.settings.limits
+        told = self._told_limits(provider)
         return Limits(told.images_per_minute, told.requests_per_minute, told.tokens_per_minute, told.images_per_day)
 
-    def account(self, *, simulated: bool) -> str:
+    def _told_limits(self, provider: str) -> "LimitSettings":
+        return self.settings.limits if provider == SANDBOX else self.settings.providers[provider].limits
+
+    def account(self, provider: str) -> str:
         """Whose limits hold: the provider's address, and the name under which the key is kept, stand for the account."""
-        provider = self.settings.provider
-        return "sandbox" if simulated else f"{provider.base_url.rstrip('/')} {provider.api_key_env}".rstrip()
+        if provider == SANDBOX:
+            return SANDBOX
+        told = self.settings.providers[provider]
+        return f"{told.base_url.rstrip('/')} {told.api_key_env}".rstrip()
 
     @asynccontextmanager
-    async def pool(self, plan: "Plan", observer: "Observer", *, simulated: bool) -> "AsyncIterator[Pool]":
-        """A worker with its provider, opened and closed."""
+    async def pools(self, plans: "Sequence[Plan]", observer: "Observer", limit: int | None) -> "AsyncIterator[Pools]":
+        """Workers with their providers, opened and closed; together they start `limit` jobs at most (None: all)."""
         from batchgen.artifacts.office import Office
         from batchgen.worker.ledger import Ledger
         from batchgen.worker.pool import Doors, Pool
+        from batchgen.worker.pools import Labelled, Pools
+        from batchgen.worker.scope import Run
 
-        provider = self._provider(simulated=simulated)
-        ledger = Ledger(self.database, patience_s=plan.offline_s, tell=observer.alarm)
-        await provider.open()
-        try:
-            yield Pool(plan, Doors(ledger, provider, Office(self.root), utc_now), observer)
-        finally:
-            await provider.close()
-            await asyncio.to_thread(ledger.close)
+        ledger = Ledger(self.database, patience_s=self.settings.retry.offline_s, tell=observer.alarm)
+        run, pools = Run(limit), {}
+        async with AsyncExitStack() as opened:
+            opened.push_async_callback(asyncio.to_thread, ledger.close)
+            for plan in plans:
+                name = plan.provider or OPENAI
+                provider = self._provider(name)
+                opened.push_async_callback(provider.close)
+                await provider.open()
+                watcher = Labelled(observer, name) if len(plans) > 1 else observer
+                pools[name] = Pool(plan, Doors(ledger, provider, Office(self.root), utc_now), watcher, run)
+            yield Pools(pools)
 
     @asynccontextmanager
     async def moderator(self) -> "AsyncIterator[Moderator]":
         """Who judges prompts, opened and closed."""
-        provider = self._provider(simulated=self.on_sandbox)
+        provider = self._provider(self.settings.provider.name)
         await provider.open()
         try:
             yield provider
         finally:
             await provider.close()
 
-    def _provider(self, *, simulated: bool) -> "OpenAI | Simulated":
-        from batchgen.providers.openai import OpenAI
+    def _provider(self, name: str) -> "OpenAI | Simulated":
         from batchgen.providers.sandbox import SandboxOptions, parse_faults
         from batchgen.providers.simulated import Simulated
 
-        settings = self.settings.provider
-        if not simulated:
-            key = self.settings.secrets.reveal(settings.api_key_env)
-            return OpenAI(settings.base_url, key, timeout_s=settings.timeout_s, private_links=settings.private_links)
+        if name != SANDBOX:
+            return self._asked(name)
         sandbox = self.settings.sandbox
         faults = parse_faults(sandbox.faults)
         options = SandboxOptions(sandbox.latency_s, sandbox.images_per_minute, faults, catalog=self.settings.catalog)
-        return Simulated(options, timeout_s=settings.timeout_s)
+        return Simulated(options, timeout_s=self.settings.provider.timeout_s)
 
-    async def models(self) -> "dict[str, date | None] | str":
-        """What the provider says of its models, or why that cannot be known."""
+    def _asked(self, name: str, timeout_s: float | None = None) -> "OpenAI":
         from batchgen.providers.openai import OpenAI
 
-        settings = self.settings.provider
-        provider = OpenAI(settings.base_url, self.settings.secrets.reveal(settings.api_key_env), timeout_s=_SOON_S)
-        await provider.open()
-        try:
-            return await provider.models()
-        finally:
-            await provider.close()
+        told, reveal = self.settings.providers[name], self.settings.secrets.reveal
+        return OpenAI(
+            told.base_url,
+            reveal(told.api_key_env),
+            timeout_s=timeout_s or told.timeout_s,
+            private_links=told.private_links,
+            wire=told.revealed(reveal),
+        )
 
-    def _images_today(self, *, simulated: bool) -> int:
+    async def models(self, provider: str) -> "dict[str, date | None] | str":
+        """What the provider says of its models, or why that cannot be known."""
+        asked = self._asked(provider, _SOON_S)
+        await asked.open()
+        try:
+            return await asked.models()
+        finally:
+            await asked.close()
+
+    def _images_today(self, provider: str) -> int:
         midnight = datetime.combine(utc_now().date(), time(), UTC)
         with self.database.read() as tx:
-            return reports.images_since(tx, midnight, simulated=simulated)
+            return reports.images_since(tx, midnight, provider=provider)
 
 
 def _recipe(prompt: Value | None, profile: "Profile | None", job: "JobFile | None") -> "Recipe":

@@ -17,6 +17,8 @@ from batchgen.cli.submit import orders
 from batchgen.errors import Halted, WrongUsage
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from batchgen.core.manifest import Problem
     from batchgen.ingest.check import Checked
     from batchgen.ingest.moderation import Moderated
@@ -53,7 +55,7 @@ def check_command(app: App, /, *, provider: str | None, moderation: bool, as_jso
     sources = options.manifest_sources(files, given["name"], simulated=project.on_sandbox)
     wanted = orders(project, files, sources, given)
     found = asyncio.run(_find(project, wanted, app.console.tell if moderation else None))
-    remarks = _models(project, sorted({model for one in found for model in one.models}))
+    remarks = _remarks(project, {pair for one in found for pair in one.models})
     if as_json:
         data_json({"manifests": [_as_data(one) for one in found], "remarks": remarks})
     else:
@@ -63,8 +65,7 @@ def check_command(app: App, /, *, provider: str | None, moderation: bool, as_jso
 
 def _require_moderation(project: "Project", files: options.Files) -> None:
     """Raises WrongUsage where it cannot be asked for."""
-    if not project.on_sandbox:
-        project.require_key()
+    project.require_keys(project.makers([""]))
     for path in files.paths:
         if path in _FIELD_VALUES and not Path(path).exists():
             raise WrongUsage(
@@ -97,11 +98,18 @@ def _code(found: "list[Checked]") -> int:
     return _FLAGGED if any(one.flagged for one in told) else 0
 
 
-def _models(project: "Project", wanted: list[str]) -> list[str]:
-    """What the provider says of the models that are asked for, where there is a key to ask it with."""
-    if project.on_sandbox or not wanted or project.lacks_key:
-        return []
-    found = asyncio.run(project.models())
+def _remarks(project: "Project", wanted: "Collection[tuple[str, str]]") -> list[str]:
+    """What the providers say of the models that are asked for, where there is a key to ask them with."""
+    asked: dict[str, set[str]] = {}
+    for word, model in wanted:
+        for provider in project.makers([word]):
+            asked.setdefault(provider, set()).add(model)
+    told = {name: _models(project, name, sorted(models)) for name, models in sorted(asked.items()) if not project.lacks(name)}
+    return [f"{name}: {line}" if len(asked) > 1 else line for name, lines in told.items() for line in lines]
+
+
+def _models(project: "Project", provider: str, wanted: list[str]) -> list[str]:
+    found = asyncio.run(project.models(provider))
     if isinstance(found, str):
         return [f"the provider's models are not known: {found}"]
     missing = [f"the provider's list of models does not have {model}" for model in wanted if model not in found]

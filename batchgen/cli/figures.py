@@ -170,14 +170,14 @@ def pace_data(pace: "Pace", limits: "Limits", now: float) -> dict[str, Any]:
     }
 
 
-def pace_line(pace: "Pace", limits: "Limits", now: float) -> str:
-    """The same for a person."""
+def pace_line(pace: "Pace", limits: "Limits", now: float, provider: str = "") -> str:
+    """The same for a person, with the provider's name where there are several."""
     told = pace_data(pace, limits, now)
     parts = [f"{told[name]:,.10g} {words}" for name, words in _SLOWING.items() if told[name] is not None] or ["not limited"]
     parts[0] += f" ({told['why']})"
     if told["pause_s"]:
         parts.append(f"waiting {told['pause_s']:.0f} s")
-    return f"pace: {', '.join(parts)}"
+    return f"pace{f' of {provider}' if provider else ''}: {', '.join(parts)}"
 
 
 _SLOWING = {

@@ -1,7 +1,7 @@
 """Options that several commands share."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -29,6 +29,12 @@ FIELD_OPTIONS = (*(name for name in fields.REQUEST_FIELDS if name != "prompt"), 
 _GIVEN = (*FIELD_OPTIONS, *tutorials.FIELDS)
 
 
+# By the names of the settings, which are not read yet.
+provider = click.option(
+    "--provider", metavar="NAME", help="Who makes the images: openai, sandbox, or one that the settings describe by its name."
+)
+
+
 def manifests(*, required: bool) -> Callable[[_Command], _Command]:
     """The files, and what is said about them."""
 
@@ -48,7 +54,7 @@ def manifests(*, required: bool) -> Callable[[_Command], _Command]:
                 help="Take a field from a column of another name; FIELD= takes it from no column.",
             ),
             click.option("--profile", metavar="NAME", help="Put this profile of the settings around every prompt."),
-            click.option("--provider", type=click.Choice(["openai", "sandbox"]), help="Who makes the images."),
+            provider,
         ]
         for option in reversed(added):
             command = option(command)
@@ -71,15 +77,16 @@ def request_fields(command: _Command, *, without: str = "") -> _Command:
     return command
 
 
-def given_fields(values: Mapping[str, Any], *, translate: bool = False) -> dict[str, Value]:
+def given_fields(values: Mapping[str, Any], *, translate: bool = False, accepted: Collection[str] = ()) -> dict[str, Value]:
     """Those of a command's arguments that are fields of a request and were given. Raises WrongUsage for a misfit.
 
-    What depends on the model is checked with each row, where `translate` also rewrites the words of the tutorials.
+    What depends on the model, and what only some provider accepts, is checked with each row, where `translate` also rewrites
+    the words of the tutorials.
     """
     given = {name: typed(name, values[name]) for name in _GIVEN if values.get(name) is not None}
     given |= {name: anchored(str(given[name]), Path.cwd()) for name in (*fields.INPUTS, tutorials.AN_IMAGE) if name in given}
     for name, value in given.items():
-        for finding in unfit(name, value, translate=translate):
+        for finding in unfit(name, value, translate=translate) if name not in accepted else ():
             raise WrongUsage(f"{_written(name)} {finding.message}")
     return given
 
@@ -95,16 +102,17 @@ def _written(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def column_mapping(columns: Sequence[str], *, translate: bool = False) -> dict[str, str]:
+def column_mapping(columns: Sequence[str], *, translate: bool = False, accepted: Collection[str] = ()) -> dict[str, str]:
     """`--column FIELD=HEADER` as field -> header. Raises WrongUsage."""
     mapping = {}
     for text in columns:
         word, equals, header = text.partition("=")
-        field = fields.mappable(word)
+        field = fields.mappable(word, accepted)
         if not equals or field is None:
             known = ", ".join(fields.FIELDS)
             raise WrongUsage(f"--column {text}: write FIELD=HEADER, where FIELD is one of {known}")
-        if field in tutorials.FIELDS and header and not (translate and field in tutorials.TRANSLATED):
+        is_taken = field in accepted or (translate and field in tutorials.TRANSLATED)
+        if field in tutorials.FIELDS and header and not is_taken:
             raise WrongUsage(f"--column {text}: {field} {tutorials.FIELDS[field]}")
         mapping[field] = header.strip()
     return mapping

@@ -61,7 +61,7 @@ def run_command(app: App, /, **given: Any) -> int:
 @click.option("--rejected", is_flag=True, help="Also what the API refused.")
 @click.option("--unknown", is_flag=True, help="Also what may have been billed: its answer was lost.")
 @click.option("--cancelled", is_flag=True, help="Also what was cancelled.")
-@click.option("--provider", type=click.Choice(["openai", "sandbox"]), help="Who makes the images.")
+@options.provider
 @_work_options
 @pass_app
 def resume_command(app: App, /, *, names: Sequence[str], **given: Any) -> int:
@@ -116,16 +116,32 @@ def _scope(app: App, project: "Project", files: options.Files, given: dict[str, 
             stored = batches.in_scope(tx, given["batches"], simulated=project.on_sandbox, chosen=chosen)
     named = bool(given["manifests"] or given["batches"])
     simulated = stored[0].simulated if stored and given["batches"] else project.on_sandbox
-    if not simulated:
-        project.require_key()
+    stored = _given_to(app.console, project, stored, given["provider"])
+    project.wanted(stored)
     if not given["manifests"]:
         return _Scope(stored, simulated, named)
-    submitted = submit.store(project, files, sources, given)
+    submitted = submit.store(project, files, sources, given, with_keys=True)
     for one in submitted:
         submit.tell(app.console, one)
     fresh = {one.batch.id: one.batch for one in submitted}
     rest = [batch for batch in stored if batch.id not in fresh]
     return _Scope([*fresh.values(), *rest], simulated, named)
+
+
+def _given_to(console: Console, project: "Project", stored: "list[Batch]", provider: str | None) -> "list[Batch]":
+    """The batches, and from now on this provider makes what does not name one, if a person named it."""
+    from batchgen.store import batches
+
+    if provider is None or project.on_sandbox:
+        return stored
+    project.require_keys([provider])
+    moving = [batch for batch in stored if batch.provider != provider and not batch.simulated]
+    with project.database.write() as tx:
+        moved = {batch.id: batches.give(tx, batch, provider) for batch in moving}
+    for batch in moving:
+        if batch.provider:
+            console.tell(f"{batch.name}: was given to {batch.provider}, and now to {provider}; rows that name one keep it")
+    return [moved.get(batch.id, batch) for batch in stored]
 
 
 def _requeue(console: Console, project: "Project", scope: _Scope, given: dict[str, Any]) -> None:
@@ -146,9 +162,9 @@ def _work(console: Console, project: "Project", scope: _Scope, given: dict[str, 
     from batchgen.store import reports
 
     limit = given["limit"]
-    plan = project.plan(scope.batches, limit)
+    plans = project.plans(scope.batches)
     with project.database.read() as tx:
-        waiting = sum(reports.unfinished(tx, plan.batches).values())
+        waiting = sum(reports.unfinished(tx, [batch.id for batch in scope.batches]).values())
     if not waiting:
         console.tell("nothing to do")
     total = min(waiting, limit) if limit else waiting
@@ -159,14 +175,10 @@ def _work(console: Console, project: "Project", scope: _Scope, given: dict[str, 
 
     async def work() -> "tuple[Result, int | None]":
         with progress.watch(console, total) as watcher:
-            async with project.pool(plan, watcher, simulated=scope.simulated) as pool:
-                stopping = Stopping(watcher, pool, given["drain_timeout"])
+            async with project.pools(plans, watcher, limit) as pools:
+                stopping = Stopping(watcher, pools, given["drain_timeout"])
                 stopping.listen()
-                try:
-                    await pool.run()
-                except Halted as halt:
-                    pool.result.halted = str(halt)
-                return pool.result, stopping.signal
+                return await pools.run(), stopping.signal
 
     return asyncio.run(work())
 

@@ -32,6 +32,7 @@ def show_command(app: App, name: str, custom_id: str, *, as_json: bool) -> None:
         "failed_by": failed_by,
         "operation": job.operation,
         "model": job.model,
+        "provider": job.provider or None,
         "priority": job.priority,
         "request": request,
         "inputs": inputs,
@@ -45,7 +46,8 @@ def show_command(app: App, name: str, custom_id: str, *, as_json: bool) -> None:
         return
     waits = f", waits for {', '.join(waits_for)}" if waits_for and job.state == State.PENDING else ""
     data(f"{job.custom_id}: {job.state}{waits}{f' ({failed_by})' if failed_by else ''}")
-    for key, value in {"operation": job.operation, "model": job.model, **request, **job.metadata}.items():
+    said = {"provider": job.provider} if job.provider else {}
+    for key, value in {"operation": job.operation, "model": job.model, **said, **request, **job.metadata}.items():
         data(f"  {key}: {one_line(str(value), 500)}")
     for one in inputs:
         data(f"  {one['role']}: {_input(one)}")
@@ -67,6 +69,7 @@ def _attempt(row: Any) -> dict[str, Any]:
 
     return {
         "number": row.number,
+        "provider": row.provider,
         "started_at": row.started_at.isoformat(timespec="seconds"),
         "outcome": row.outcome,
         "http_status": row.http_status,
@@ -106,6 +109,7 @@ def _told(attempt: dict[str, Any]) -> str:
     parts = [
         f"attempt {attempt['number']}: {attempt['outcome'] or 'running'}",
         attempt["started_at"],
+        f"by {attempt['provider']}" if attempt["provider"] else "",
         tokens,
         cost,
         request,

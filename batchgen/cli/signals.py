@@ -10,7 +10,7 @@ from batchgen.cli.console import counted
 
 if TYPE_CHECKING:
     from batchgen.worker.events import Observer
-    from batchgen.worker.pool import Pool
+    from batchgen.worker.pools import Pools
 
 
 def on_signals(stop: Callable[[], None], *names: str) -> None:
@@ -33,10 +33,10 @@ def _take_over(number: signal.Signals, stop: Callable[[], None]) -> None:
 class Stopping:
     """The first signal drains, for `timeout_s` at most; the second one stops waiting."""
 
-    def __init__(self, watcher: "Observer", pool: "Pool", timeout_s: float | None) -> None:
+    def __init__(self, watcher: "Observer", pools: "Pools", timeout_s: float | None) -> None:
         self.signal: int | None = None
         self._watcher = watcher
-        self._pool = pool
+        self._pools = pools
         self._timeout_s = timeout_s
 
     def listen(self) -> None:
@@ -47,11 +47,11 @@ class Stopping:
     def _stop(self, name: str) -> None:
         if self.signal is None:
             self.signal = getattr(signal, name)
-            self._pool.drain()
+            self._pools.drain()
             if self._timeout_s is not None:
-                asyncio.get_running_loop().call_later(self._timeout_s, self._pool.abort)
+                asyncio.get_running_loop().call_later(self._timeout_s, self._pools.abort)
             self._watcher.alarm(
-                f"stopping: waiting for {counted(self._pool.in_flight, 'request')} in flight; once more to stop at once"
+                f"stopping: waiting for {counted(self._pools.in_flight, 'request')} in flight; once more to stop at once"
             )
         else:
-            self._pool.abort()
+            self._pools.abort()

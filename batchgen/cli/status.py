@@ -19,10 +19,10 @@ def status_command(app: App, name: str | None, *, as_json: bool) -> None:
     with app.project() as project, project.database.read() as tx:
         found = batches.named(tx, [name]) if name else batches.every(tx)
         summaries = [reports.summary(tx, batch) for batch in found]
-        simulated = all(batch.simulated for batch in found)
-        pace = paces.find(tx, project.account(simulated=simulated)) if found else None
+        known = {provider: paces.find(tx, project.account(provider)) for provider in project.in_use(found)}
     now = utc_now().timestamp()
-    told = {"pace": None if pace is None else figures.pace_data(pace, project.limits, now)}
+    paced = {provider: (pace, project.limits(provider)) for provider, pace in known.items() if pace is not None}
+    told = {"paces": {provider: figures.pace_data(*pair, now) for provider, pair in paced.items()}}
     if as_json and name:
         data_json(figures.as_data(summaries[0]) | told)
     elif as_json:
@@ -32,7 +32,7 @@ def status_command(app: App, name: str | None, *, as_json: bool) -> None:
         data(figures.as_table(summaries))
         if name:
             data(figures.tokens_text(summaries[0].money))
-        if pace is not None:
-            data(figures.pace_line(pace, project.limits, now))
+        for provider, pair in paced.items():
+            data(figures.pace_line(*pair, now, provider if len(paced) > 1 else ""))
     else:
         app.console.tell(f"no batches yet in {project.shown_database}: batchgen submit MANIFEST stores one")

@@ -11,6 +11,8 @@ from batchgen.cli.console import Console, counted, data_json
 from batchgen.errors import NotAgreed
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from batchgen.ingest.reading import Terms
     from batchgen.ingest.source import Manifest
     from batchgen.ingest.submit import Submitted
@@ -39,17 +41,23 @@ def submit_command(app: App, /, *, provider: str | None, as_json: bool, **given:
         data_json({"batches": [as_data(one) for one in submitted]})
 
 
-def store(project: "Project", files: options.Files, sources: "list[Manifest]", given: dict[str, Any]) -> "list[Submitted]":
-    """Submit manifests with what a command and their job files say about their rows."""
+def store(
+    project: "Project", files: options.Files, sources: "list[Manifest]", given: dict[str, Any], *, with_keys: bool = False
+) -> "list[Submitted]":
+    """Submit manifests with what a command and their job files say about their rows; `with_keys` only if they can be made."""
     from batchgen.ingest.submit import submit
     from batchgen.project import utc_now
 
+    def allow(named: "Collection[str]") -> None:
+        if with_keys:
+            project.require_keys(project.makers(named))
+
     try:
-        return submit(project.database, orders(project, files, sources, given), utc_now())
+        return submit(project.database, orders(project, files, sources, given), utc_now(), allow)
     except NotAgreed as asked:
         if not (sys.stdin.isatty() and click.confirm(f"{asked}\nMake that again, too?", err=True)):
             raise
-    return submit(project.database, orders(project, files, sources, {**given, "yes": True}), utc_now())
+    return submit(project.database, orders(project, files, sources, {**given, "yes": True}), utc_now(), allow)
 
 
 def orders(
@@ -58,11 +66,9 @@ def orders(
     """Each manifest with how its rows become requests. Raises WrongUsage."""
     from batchgen.project import Said
 
-    translate = project.settings.compat.translate
-    columns = options.column_mapping(given["columns"], translate=translate)
-    said = Said(
-        options.given_fields(given, translate=translate), columns, given["profile"], given["update"], children=given["yes"]
-    )
+    taken: dict[str, Any] = {"translate": project.settings.compat.translate, "accepted": project.accepted}
+    columns = options.column_mapping(given["columns"], **taken)
+    said = Said(options.given_fields(given, **taken), columns, given["profile"], given["update"], children=given["yes"])
     return [(source, project.terms(said, files.jobs.get(path))) for source, path in zip(sources, files.paths, strict=True)]
 
 

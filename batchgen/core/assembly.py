@@ -1,18 +1,19 @@
 """A row becomes a request: its cell, else an option, else the settings' default, else the built-in one."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from batchgen.core import identity, inputs, parameters
+from batchgen.core import identity, inputs, operations, parameters, tutorials
 from batchgen.core.catalog import DEFAULT_MODEL, VENDORS, Catalog
-from batchgen.core.fields import CUSTOM_ID, INPUT_COLUMNS, OPERATION, PRIORITY
+from batchgen.core.dialect import VENDORS_DIALECT, Dialect
+from batchgen.core.fields import BESIDE_THE_REQUEST, CUSTOM_ID, INPUT_COLUMNS, OPERATION, PRIORITY, PROVIDER
 from batchgen.core.inputs import Reference
 from batchgen.core.manifest import Row
 from batchgen.core.parameters import PROMPT_MOST_CHARACTERS, Finding
 from batchgen.core.prompt_rules import NO_RULES, PromptRules
-from batchgen.core.request import EDIT, GENERATE, IMAGE, Request, Value
+from batchgen.core.request import EDIT, GENERATE, IMAGE, VARIATION, Request, Value
 from batchgen.core.translation import translated
 from batchgen.core.tutorials import AN_IMAGE
 
@@ -23,7 +24,9 @@ BUILT_IN: dict[str, Value] = {"model": DEFAULT_MODEL, "size": "1024x1024", "qual
 _IMAGES = (*INPUT_COLUMNS, AN_IMAGE)
 
 _MOST_PRIORITY = 1_000_000
-_VARIATION = "variation"
+_SANDBOX = "sandbox"
+# For rows of whoever makes what names nobody.
+_VENDOR = {"": VENDORS_DIALECT}
 
 # PostgreSQL stores no NUL, and half of a surrogate pair is not a character: neither can be kept to the letter.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -33,7 +36,8 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 class Wanted:
     """A row that can be stored. `custom_id` is final if `given`, else equal rows still get an ordinal behind it.
 
-    `rewritten` tells what the request says in other words than the row, `named` are input images that nobody has looked at yet.
+    `provider` is who makes it, where the row says so. `rewritten` tells what the request says in other words than the row,
+    `named` are input images that nobody has looked at yet.
     """
 
     line: int
@@ -42,6 +46,7 @@ class Wanted:
     request: Request
     metadata: Mapping[str, Value]
     priority: int = 0
+    provider: str = ""
     rewritten: tuple[str, ...] = ()
     named: tuple[Reference, ...] = ()
 
@@ -53,43 +58,62 @@ def assemble(
     *,
     translate: bool = False,
     rules: PromptRules = NO_RULES,
+    dialects: Mapping[str, Dialect] = _VENDOR,
 ) -> tuple[Wanted | None, tuple[Finding, ...]]:
     """The row as something to store, or everything that is wrong with it.
 
     `defaults` are already layered; a prompt for many rows is no part of them (`core/recipe.py`). `translate` rewrites the
-    words of the tutorials, `rules` are a person's own for prompts.
+    words of the tutorials, `rules` are a person's own for prompts. `dialects` are those of the providers that a row can name;
+    the empty name is for rows without one.
     """
-    findings = list(row.findings)
-    cells = {field: value for field, value in row.cells.items() if field not in (CUSTOM_ID, PRIORITY)}
+    cells = {field: value for field, value in row.cells.items() if field not in BESIDE_THE_REQUEST}
+    provider = row.cells.get(PROVIDER, "")
+    dialect = dialects.get(str(provider), dialects[""])
     fields: dict[str, Value] = {**_without_images_of_others(defaults, cells), **cells}
+    untouched = {name: fields.pop(name) for name in dialect.accepts if name in fields}
     fields, rewritten = translated(fields, catalog) if translate else (fields, ())
+    is_variation = fields.get(OPERATION) == VARIATION and dialect.variations
+    findings = [*row.findings, *_provider_findings(provider, dialects)]
+    findings += operations.too_much_for_a_variation(cells) if is_variation else _prompt_of(row, fields, rules)
     if not row.findings or cells:
-        if not row.promptless and all(finding.field != "prompt" for finding in row.findings):
-            findings += _prompt_findings(fields.get("prompt"), rules)
         findings += _unstorable({**cells, **row.metadata})
     named, misnamed = inputs.references(fields)
     findings += misnamed
     for column in INPUT_COLUMNS:
         fields.pop(column, None)
     operation = fields.pop(OPERATION, EDIT if named else GENERATE)
-    findings += _operation_findings(operation, is_edit=bool(named))
-    model = fields.pop("model")
-    prompt = fields.pop("prompt", "")
-    if not isinstance(model, str) or not model:
-        findings.append(Finding("model", "is empty" if model == "" else f"{model!s}: must be text"))
-    # 1, 1.0 and True are one key of a cache; their types tell them apart.
-    findings += _checked(str(model), tuple((name, value, type(value)) for name, value in fields.items()), catalog)
-    findings += inputs.problems(catalog.find(str(model)), fields, {one.role for one in named})
-    custom_id = row.custom_id
+    findings += operations.problems(operation, named, dialect)
+    model, prompt = fields.pop("model"), fields.pop("prompt", "")
+    if is_variation:
+        fields, prompt = operations.of_a_variation(fields), ""
+    findings += _model_findings(model, fields, named, catalog)
     findings += _custom_id_findings(row.cells.get(CUSTOM_ID, row.derived or None))
     priority = row.cells.get(PRIORITY, 0)
     findings += _priority_findings(priority)
     if findings:
         return None, tuple(findings)
-    request = Request(str(operation), str(model), str(prompt), fields)
-    name = custom_id or row.derived or identity.derive(cells)
-    wanted = Wanted(row.line, name, custom_id is not None, request, row.metadata, int(priority), rewritten, tuple(named))
-    return wanted, ()
+    request = Request(str(operation), str(model), str(prompt), fields | untouched)
+    name = row.custom_id or row.derived or identity.derive(cells)
+    beside = (row.metadata, int(priority), str(provider), rewritten, tuple(named))
+    return Wanted(row.line, name, row.custom_id is not None, request, *beside), ()
+
+
+def _prompt_of(row: Row, fields: Mapping[str, Value], rules: PromptRules) -> list[Finding]:
+    is_told = row.promptless or any(finding.field == "prompt" for finding in row.findings)
+    is_read = not row.findings or not row.cells.keys() <= BESIDE_THE_REQUEST
+    return _prompt_findings(fields.get("prompt"), rules) if is_read and not is_told else []
+
+
+def _model_findings(model: Value, fields: dict[str, Value], named: Sequence[Reference], catalog: Catalog) -> list[Finding]:
+    """What is wrong with the model and what it is given; what no model is given is taken out of the fields."""
+    findings = []
+    if not isinstance(model, str) or not model:
+        findings.append(Finding("model", "is empty" if model == "" else f"{model!s}: must be text"))
+    findings += _foreign(fields)
+    # 1, 1.0 and True are one key of a cache; their types tell them apart.
+    findings += _checked(str(model), tuple((name, value, type(value)) for name, value in fields.items()), catalog)
+    findings += inputs.problems(catalog.find(str(model)), fields, {one.role for one in named})
+    return findings
 
 
 @lru_cache(maxsize=4096)
@@ -104,17 +128,21 @@ def _without_images_of_others(defaults: Mapping[str, Value], cells: Mapping[str,
     return {name: value for name, value in defaults.items() if name not in _IMAGES}
 
 
-def _operation_findings(operation: Value, *, is_edit: bool) -> list[Finding]:
-    if operation == _VARIATION:
-        words = "the API has no variations any more: write edit, with a prompt like 'a variation of this image'"
-        return [Finding(OPERATION, f"{operation}: {words}")]
-    if operation not in (GENERATE, EDIT):
-        return [Finding(OPERATION, f"{str(operation)[:40]!a}: must be {GENERATE} or {EDIT}, or be left out")]
-    if operation == EDIT and not is_edit:
-        return [Finding(OPERATION, f"{EDIT} needs an input image: name it in the column image")]
-    if operation == GENERATE and is_edit:
-        return [Finding(OPERATION, f"{GENERATE} takes no input images: write {EDIT}, or leave it out")]
-    return []
+def _provider_findings(given: Value, dialects: Mapping[str, Dialect]) -> list[Finding]:
+    if given == "" or (isinstance(given, str) and given in dialects):
+        return []
+    names = ", ".join(name for name in dialects if name)
+    told = "is for all rows of a command: say --provider sandbox" if given == _SANDBOX else f"is none of {names}"
+    return [Finding(PROVIDER, f"{str(given)[:40]!a} {told}; if the column is your own, say --column {PROVIDER}=")]
+
+
+def _foreign(fields: dict[str, Value]) -> list[Finding]:
+    """Fields that another provider may take, taken out: no rule knows them."""
+    names = [name for name in fields if name not in parameters.PARAMETERS]
+    own = "is not taken by the provider of this row; if the column is your own, say --column"
+    for name in names:
+        del fields[name]
+    return [Finding(name, tutorials.FIELDS.get(name, f"{own} {name}=")) for name in names]
 
 
 def _custom_id_findings(given: Value | None) -> list[Finding]:

@@ -15,6 +15,12 @@ _ALIAS = "id"
 # Jobs with more of it are made first; it is no part of the request.
 PRIORITY = "priority"
 
+# Who makes it; it is no part of the request either. Without one it is made by whoever makes the batch.
+PROVIDER = "provider"
+
+# None of these changes what is made.
+BESIDE_THE_REQUEST = frozenset({CUSTOM_ID, PRIORITY, PROVIDER})
+
 # What is to be done with the inputs; it is seen from them where a row does not say it.
 OPERATION = "operation"
 
@@ -25,7 +31,10 @@ INPUT_COLUMNS: tuple[str, ...] = (IMAGE, *_ONE_EACH, MASK, MARKUP)
 
 # The fields of a request, in the order in which help and exports show them.
 REQUEST_FIELDS: tuple[str, ...] = ("prompt", "model", *PARAMETERS)
-FIELDS: tuple[str, ...] = (CUSTOM_ID, PRIORITY, *REQUEST_FIELDS, OPERATION, *INPUTS)
+FIELDS: tuple[str, ...] = (CUSTOM_ID, PRIORITY, PROVIDER, *REQUEST_FIELDS, OPERATION, *INPUTS)
+
+# Every word that means the same whoever makes the image.
+OURS = frozenset({*FIELDS, *_ONE_EACH})
 
 _NEAR = 0.8  # similarity of difflib above which a header is taken for a misspelt field
 _SHORTEST_NEAR = 4  # shorter words are near to everything
@@ -60,6 +69,23 @@ class Columns:
         return self.slots.get(name.strip().casefold())
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Words that are taken as fields as well: in every manifest, and in one that names a provider for each row.
+
+    They are written as a body holds them, and are found in a header however it joins and capitalises them.
+    """
+
+    always: tuple[str, ...] = ()
+    by_row: tuple[str, ...] = ()
+
+    def among(self, fields: Iterable[str]) -> tuple[str, ...]:
+        """Those that are taken beside these fields."""
+        return (*self.always, *self.by_row) if PROVIDER in fields else self.always
+
+
+NO_WORDS = Words()
+
 # What a row has that could not be read.
 NO_COLUMNS = Columns((), (), (), (), {})
 
@@ -69,13 +95,19 @@ def canonical(field: str) -> str | None:
     folded = field.strip().casefold()
     if folded == _ALIAS:
         return CUSTOM_ID
-    return folded if folded in FIELDS or folded in _ONE_EACH else None
+    return folded if folded in OURS else None
 
 
-def mappable(word: str) -> str | None:
-    """The field that a person can map to a column, or away from one of their own; None for any other word."""
-    refused = tutorials.plain(word)
-    return canonical(word) or (refused if refused in tutorials.FIELDS else None)
+def mappable(word: str, words: Iterable[str] = ()) -> str | None:
+    """The field that a person can map to a column, or away from one of their own; None for any other word.
+
+    `words` are those that are taken as fields as well.
+    """
+    plain = tutorials.plain(word)
+    for known in words:
+        if tutorials.plain(known) == plain:
+            return known
+    return canonical(word) or (plain if plain in tutorials.FIELDS else None)
 
 
 def near(word: str, known: Iterable[str]) -> str | None:
@@ -93,11 +125,8 @@ def listed(names: Sequence[str]) -> str:
     return f"{told} and {more:,} more" if more > 0 else told
 
 
-def match(headers: Sequence[str], mapping: Mapping[str, str], words: Sequence[str] = ()) -> Columns:
-    """Assign a header's columns; `mapping` is field -> header, with an empty header for a field that no column carries.
-
-    `words` are words of the tutorials that are taken as fields as well.
-    """
+def match(headers: Sequence[str], mapping: Mapping[str, str], words: Words = NO_WORDS) -> Columns:
+    """Assign a header's columns; `mapping` is field -> header, with an empty header for a field that no column carries."""
     names = [header.strip() for header in headers]
     findings = [*_twice(names)]
     taken: dict[str, int] = {}
@@ -112,7 +141,9 @@ def match(headers: Sequence[str], mapping: Mapping[str, str], words: Sequence[st
         if field not in taken and field not in mapping and word in by_word:
             taken[field] = by_word[word]
     by_plain = {tutorials.plain(word): index for word, index in by_word.items()}
-    taken |= {word: by_plain[word] for word in words if word in by_plain and word not in mapping}
+    for word in words.among(taken):
+        if word not in mapping and word not in taken and tutorials.plain(word) in by_plain:
+            taken[word] = by_plain[tutorials.plain(word)]
     used = set(taken.values())
     rest = [(name, index) for index, name in enumerate(names) if name and index not in used]
     findings += [finding for name, _ in rest for finding in _suspicious(name, mapping)]

@@ -162,12 +162,12 @@ def as_data_url(media_type: str, base64: str) -> str:
     return f"data:{media_type};base64,{base64}"
 
 
-def beside_links(facts: Facts) -> str:
-    """Why a file cannot go with one that is a link: then none is sent as a file. Empty if it can."""
+def within_json(facts: Facts) -> str:
+    """Why a file cannot stand in a body of JSON, as it must beside a link or where there is no form. Empty if it can."""
     characters = len(as_data_url(facts.media_type, "")) + -(-facts.bytes // 3) * 4
     if characters <= _MOST_LINK_CHARACTERS:
         return ""
-    return f"has {facts.bytes:,} bytes: beside a link 15 million are the most; save it smaller, or name files only"
+    return f"has {facts.bytes:,} bytes: in a body of JSON, as beside a link, 15 million are the most; save it smaller"
 
 
 def unfit_results(inputs: Sequence[Input]) -> str:
@@ -179,7 +179,7 @@ def unfit_results(inputs: Sequence[Input]) -> str:
             return f"{one.source}: there is no such image any more"
         if one.is_result:
             facts = Facts(one.media_type or "", one.width or 0, one.height or 0, one.bytes or 0, one.sha256, False, False)
-            fault = unfit(Reference(one.role, one.source), facts, None) or (beside_links(facts) if has_links else "")
+            fault = unfit(Reference(one.role, one.source), facts, None) or (within_json(facts) if has_links else "")
         elif one.role != IMAGE and first.is_result and one.width is not None:
             fault = _another_size((one.width, one.height), (first.width, first.height))
         else:

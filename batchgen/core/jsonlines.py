@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, NoReturn
 
 from batchgen.core import fields, tutorials
-from batchgen.core.fields import CUSTOM_ID
+from batchgen.core.fields import CUSTOM_ID, NO_WORDS, PROVIDER, Words
 from batchgen.core.inputs import joined
 from batchgen.core.manifest import MOST_ROW_CHARACTERS, Row, Unreadable, typed
 from batchgen.core.nesting import unfolded
@@ -18,26 +18,27 @@ _OPERATIONS = {"/v1/images/generations": GENERATE, "/v1/images/edits": EDIT}
 # What a body calls input images, and our columns.
 _BODY_INPUTS = {"images": IMAGE, "mask": MASK}
 _BATCH_KEYS = frozenset({CUSTOM_ID, "method", "url", "body"})
+# Fields of ours that are no part of it.
+_BESIDE_A_BODY = (CUSTOM_ID, PROVIDER)
 
 
-def rows(lines: Iterable[str], mapping: Mapping[str, str], words: Sequence[str] = ()) -> Iterator[Row]:
+def rows(lines: Iterable[str], mapping: Mapping[str, str], words: Words = NO_WORDS) -> Iterator[Row]:
     """One row a line; blank lines do not count. What is wrong with a line is among its findings.
 
     `mapping` and `words` are those of `fields.match`.
     """
     by_keys = lru_cache(maxsize=256)(lambda keys: fields.match(keys, _present(mapping, keys), words))
-    taken = (*fields.REQUEST_FIELDS, *words)
     empty = True
     for number, text in enumerate(lines, start=1):
         if not text.strip():
             continue
         empty = False
-        yield _row(number, text, by_keys, taken)
+        yield _row(number, text, by_keys, words)
     if empty:
         raise Unreadable(0, "is empty")
 
 
-def _row(number: int, text: str, by_keys: Any, taken: Sequence[str]) -> Row:
+def _row(number: int, text: str, by_keys: Any, words: Words) -> Row:
     if len(text) > MOST_ROW_CHARACTERS:
         return _refused(number, f"has more than {MOST_ROW_CHARACTERS:,} characters")
     try:
@@ -51,7 +52,7 @@ def _row(number: int, text: str, by_keys: Any, taken: Sequence[str]) -> Row:
     if not isinstance(value, dict):
         return _refused(number, 'must be an object in braces, like {"prompt": "a red bicycle"}')
     if value.keys() >= _BATCH_KEYS or isinstance(value.get("body"), dict):
-        return _batch_row(number, value, taken)
+        return _batch_row(number, value, (*fields.REQUEST_FIELDS, *words.among(value)))
     value = unfolded(value)
     columns: fields.Columns = by_keys(tuple(value))
     keys = list(value)
@@ -85,8 +86,10 @@ def _batch_row(number: int, value: dict[str, Any], taken: Sequence[str]) -> Row:
     if operation == EDIT:
         cells[fields.OPERATION] = operation
     findings += _nested({key: cell for key, cell in value.items() if key not in ("method", "url", "body")})
-    cells[CUSTOM_ID] = value.get(CUSTOM_ID)
-    metadata = {key: cell for key, cell in value.items() if key not in _BATCH_KEYS and isinstance(cell, Value)}
+    cells |= {key: value.get(key) for key in _BESIDE_A_BODY}
+    metadata = {
+        key: cell for key, cell in value.items() if key not in (*_BATCH_KEYS, *_BESIDE_A_BODY) and isinstance(cell, Value)
+    }
     return Row(number, _given(cells), metadata, tuple(findings), columns=_columns((*cells, *metadata)))
 
 
@@ -137,9 +140,9 @@ def _unknown_in_body(key: str) -> str:
 
 
 def _given(cells: Mapping[str, Any]) -> dict[str, Value]:
-    """What was given: null and empty text are not; text becomes the value that its field takes."""
+    """What was given: null and empty text are not; text becomes the value that its field takes, where that is known."""
     return {
-        field: typed(field, cell) if isinstance(cell, str) else _identity_text(field, cell)
+        field: typed(field, cell) if isinstance(cell, str) and field in fields.OURS else _identity_text(field, cell)
         for field, cell in cells.items()
         if cell is not None and cell != "" and not isinstance(cell, list | dict)
     }

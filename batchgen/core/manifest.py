@@ -4,15 +4,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from batchgen.core.fields import CUSTOM_ID, NO_COLUMNS, PRIORITY, Columns
+from batchgen.core.fields import CUSTOM_ID, NO_COLUMNS, OURS, PRIORITY, Columns
 from batchgen.core.parameters import PARAMETERS, Finding, Integer, Truth
 from batchgen.core.request import Value
+from batchgen.core.tutorials import TEXTS
 
 # One row may hold this much text; what is longer is a broken quote or not a manifest.
 MOST_ROW_CHARACTERS = 4_000_000
 
 # Spreadsheets write them in capitals.
 _TRUTHS = {"true": True, "false": False}
+_NUMBER = re.compile(r"[+-]?[0-9]{1,9}\.[0-9]{1,9}", re.ASCII)
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
 # Longer messages hold a text of the manifest, mostly at their beginning; what is wrong with it stands at the end.
 _MOST_MESSAGE = 500
@@ -78,7 +80,10 @@ class Unreadable(Exception):
 
 
 def typed(field: str, text: str) -> Value:
-    """A cell's text as the value its field takes; text that does not fit is left for the parameter rules to refuse."""
+    """A cell's text as the value its field takes; text that does not fit is left for the parameter rules to refuse.
+
+    Of a field that only some provider knows, a number is one and `true` is a truth value, as a table cannot tell otherwise.
+    """
     if field in ("prompt", CUSTOM_ID):
         return text
     stripped = text.strip()
@@ -88,4 +93,14 @@ def typed(field: str, text: str) -> Value:
         return int(stripped)
     if isinstance(PARAMETERS.get(field), Truth):
         return _TRUTHS.get(stripped.lower(), stripped)
+    if field not in OURS and field not in TEXTS:
+        return _plain_value(stripped)
     return stripped
+
+
+def _plain_value(text: str) -> Value:
+    if text.lower() in _TRUTHS:
+        return _TRUTHS[text.lower()]
+    if _WHOLE_NUMBER.fullmatch(text):
+        return int(text)
+    return float(text) if _NUMBER.fullmatch(text) else text

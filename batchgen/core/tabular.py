@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from batchgen.core import fields, tsv
+from batchgen.core.fields import NO_WORDS, Words
 from batchgen.core.manifest import MOST_ROW_CHARACTERS, Row, Unreadable, typed
 from batchgen.core.parameters import Finding
 from batchgen.core.request import Value
@@ -27,7 +28,7 @@ class Dialect:
 def rows(
     lines: Iterable[str],
     mapping: Mapping[str, str],
-    words: Sequence[str] = (),
+    words: Words = NO_WORDS,
     *,
     tabs_first: bool = False,
     prompted: bool = False,

@@ -30,6 +30,9 @@ AN_IMAGE = "reference_image"
 # The fields that `[compat] translate = true` takes and rewrites; the others stay errors, since nothing does what they ask for.
 TRANSLATED = ("style", "negative_prompt", AN_IMAGE, "response_format")
 
+# Those whose values are words, be they made of digits.
+TEXTS = frozenset(FIELDS) - {"seed", "steps", "guidance"}
+
 # Words of DALL-E for a quality -> ours that comes closest. Standard was its lesser one and what one got unasked, as medium is
 # here; low would be less than was asked for.
 QUALITIES = {"standard": "medium", "hd": "high"}

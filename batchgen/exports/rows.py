@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import IO, Any
 
 from batchgen.artifacts.files import copy_path
-from batchgen.core.fields import INPUTS, OPERATION, REQUEST_FIELDS
+from batchgen.core.fields import INPUTS, OPERATION, PROVIDER, REQUEST_FIELDS
 from batchgen.core.inputs import joined
 from batchgen.core.pricing import dollars
 from batchgen.core.translation import copy_size
@@ -30,7 +30,7 @@ _AFTER = (
 _ADDED = ("input_fidelity", "stream", "partial_images", "svg_model", "svg_effort")
 _COPIES = "copies"
 _REQUEST = tuple(name for name in REQUEST_FIELDS if name not in _ADDED)
-COLUMNS = ("custom_id", "state", "files", *_REQUEST, *_AFTER, OPERATION, *INPUTS, *_ADDED, _COPIES)
+COLUMNS = ("custom_id", "state", "files", *_REQUEST, *_AFTER, OPERATION, *INPUTS, *_ADDED, _COPIES, PROVIDER)
 
 # Several files in one cell of a CSV; no custom_id and no batch name holds it.
 _FILES_APART = ";"
@@ -95,6 +95,7 @@ def _values(line: Line) -> dict[str, Any]:
         **{role: joined(line.inputs[role]) if role in line.inputs else None for role in INPUTS},
         **{name: request.get(name) for name in _ADDED},
         _COPIES: _copies(line),
+        PROVIDER: line.provider,
     }
 
 

@@ -35,7 +35,7 @@ class Checked:
     warnings: Sequence[str]
     same: Listed
     first: Sequence[Preview]
-    models: Sequence[str]
+    models: Sequence[tuple[str, str]]  # the provider that rows name, or nothing, and a model that they ask it for
     moderated: Moderated | None = None
 
 

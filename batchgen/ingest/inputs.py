@@ -27,15 +27,15 @@ class InputFiles:
         self._folder = folder
         self._look = lru_cache(maxsize=_MOST_REMEMBERED)(_look)
 
-    def looked_at(self, wanted: Wanted) -> tuple[Wanted, tuple[Finding, ...]]:
-        """The row with what its images are, or what is wrong with them."""
+    def looked_at(self, wanted: Wanted, *, within_json: bool = False) -> tuple[Wanted, tuple[Finding, ...]]:
+        """The row with what its images are, or what is wrong with them; `within_json` none is sent as a file."""
         found: list[Facts | str | None] = [self._facts(named) for named in wanted.named]
-        has_links = any(named.is_link for named in wanted.named)
+        within_json = within_json or any(named.is_link for named in wanted.named)
         images = [facts for named, facts in zip(wanted.named, found, strict=True) if named.role == IMAGE]
         first = images[0] if images and isinstance(images[0], Facts) else None
         findings = []
         for named, facts in zip(wanted.named, found, strict=True):
-            fault = facts if isinstance(facts, str) else facts and _fault(named, facts, first, has_links=has_links)
+            fault = facts if isinstance(facts, str) else facts and _fault(named, facts, first, within_json=within_json)
             if fault:
                 findings.append(Finding(named.column, f"{_shown(named)} {fault}"))
         if findings:
@@ -75,8 +75,8 @@ def _look(path: Path) -> Facts | str:
         return f"cannot be read: {getattr(error, 'strerror', None) or error}"
 
 
-def _fault(named: Reference, facts: Facts, first: Facts | None, *, has_links: bool) -> str:
-    return inputs.unfit(named, facts, first) or (inputs.beside_links(facts) if has_links and named.is_file else "")
+def _fault(named: Reference, facts: Facts, first: Facts | None, *, within_json: bool) -> str:
+    return inputs.unfit(named, facts, first) or (inputs.within_json(facts) if within_json and named.is_file else "")
 
 
 def _shown(named: Reference) -> str:

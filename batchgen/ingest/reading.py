@@ -11,6 +11,8 @@ from batchgen.core import assembly, chains, identity, parameters
 from batchgen.core.assembly import Wanted
 from batchgen.core.catalog import VENDORS, Catalog
 from batchgen.core.chains import Parent
+from batchgen.core.dialect import Dialect
+from batchgen.core.fields import PROVIDER, Words
 from batchgen.core.inputs import warnings as input_warnings
 from batchgen.core.manifest import Problem, Row, Unreadable, shortened
 from batchgen.core.parameters import Finding
@@ -30,15 +32,18 @@ _ROWS_AT_ONCE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How the rows of a manifest become requests. `defaults` are layered already and hold no prompt; `official` applies the
-    catalog's shutdown dates on `day`, `translate` rewrites the words of the tutorials, `rules` are a person's own for prompts.
-    `update` makes changed rows again, `children` also what was made from them.
+    """How the rows of a manifest become requests. `defaults` are layered already and hold no prompt; `translate` rewrites the
+    words of the tutorials, `rules` are a person's own for prompts. `update` makes changed rows again, `children` also what was
+    made from them.
+
+    `dialects` are those of the providers that a row can name, the empty name that of rows without one, which `provider` makes;
+    `is_chosen` tells that a person named it for these rows. With the vendor's own the shutdown dates count on `day`.
     """
 
     defaults: Mapping[str, Value]
     columns: Mapping[str, str]
     simulated: bool
-    official: bool
+    dialects: Mapping[str, Dialect]
     day: date
     update: bool
     recipe: Recipe = field(default_factory=Recipe)
@@ -46,6 +51,21 @@ class Terms:
     translate: bool = False
     rules: PromptRules = NO_RULES
     children: bool = False
+    provider: str = ""
+    is_chosen: bool = False
+
+    def dialect_of(self, row: Row) -> Dialect:
+        """That of the provider of a row; one that nobody knows is refused elsewhere."""
+        return self.dialects.get(str(row.cells.get(PROVIDER, "")), self.dialects[""])
+
+    @property
+    def words(self) -> Words:
+        """What is taken as a field beside ours."""
+        translated = TRANSLATED if self.translate else ()
+        others = (name for dialect in self.dialects.values() for name in dialect.accepts)
+        words = Words((*self.dialects[""].accepts, *translated), tuple(dict.fromkeys(others)))
+        is_varied = PROVIDER in self.recipe.matrix[0].fields
+        return Words((*words.always, *words.by_row)) if is_varied else words
 
 
 @dataclass(slots=True)
@@ -60,6 +80,7 @@ class Reading:
     warnings: dict[str, tuple[int, int]] = field(default_factory=dict)  # message -> first line, rows
     sha256: str = ""
     links: int = 0  # inputs that are results of other rows
+    providers: set[str] = field(default_factory=set)  # as the rows say, empty where they do not
     _told: set[Finding] = field(default_factory=set)
 
     def add(self, line: int, finding: Finding) -> None:
@@ -86,15 +107,15 @@ def read(session: Transaction, number: int, manifest: Manifest, terms: Terms) ->
     digest = hashlib.sha256(b"" if manifest.origin is None else manifest.origin.content)
     part: list[dict[str, Any]] = []
     taken: list[dict[str, Any]] = []
-    words = TRANSLATED if terms.translate else ()
     try:
         with manifest.open() as stream:
             lines = text_lines(stream, digest.update, reading.add)
             inputs = InputFiles(manifest.folder)
-            read_rows = rows(lines, manifest, terms.columns, words, prompted=terms.recipe.template is not None)
+            read_rows = rows(lines, manifest, terms.columns, terms.words, prompted=terms.recipe.template is not None)
             for variant, wanted in (one for row in read_rows for one in _variants(row, terms, inputs, reading)):
                 if wanted is not None:
-                    part.append(_staged(number, reading.rows, wanted))
+                    reading.providers.add(wanted.provider)
+                    part.append(_staged(number, reading.rows, wanted, terms))
                     taken += _staged_links(number, reading.rows, wanted)
                 elif variant.custom_id is not None and not identity.fault(variant.custom_id):
                     part.append(_staged_id(number, reading.rows, variant.line, variant.custom_id))
@@ -130,7 +151,7 @@ def _variants(row: Row, terms: Terms, inputs: InputFiles, reading: Reading) -> I
     for variant in terms.recipe.variants(row):
         wanted, found = _checked(variant, terms, inputs)
         findings.update(dict.fromkeys(found))
-        warnings.update(dict.fromkeys(_told(wanted, terms)) if wanted else {})
+        warnings.update(dict.fromkeys(_told(variant, wanted, terms)) if wanted else {})
         reading.columns.update(dict.fromkeys(variant.metadata))
         yield variant, wanted
     for finding in findings:
@@ -140,29 +161,30 @@ def _variants(row: Row, terms: Terms, inputs: InputFiles, reading: Reading) -> I
 
 
 def _checked(row: Row, terms: Terms, inputs: InputFiles) -> tuple[Wanted | None, tuple[Finding, ...]]:
-    wanted, findings = assembly.assemble(row, terms.defaults, terms.catalog, translate=terms.translate, rules=terms.rules)
+    ways: dict[str, Any] = {"translate": terms.translate, "rules": terms.rules, "dialects": terms.dialects}
+    wanted, findings = assembly.assemble(row, terms.defaults, terms.catalog, **ways)
     if wanted is not None and wanted.named:
-        wanted, unfit = inputs.looked_at(wanted)
+        wanted, unfit = inputs.looked_at(wanted, within_json=terms.dialect_of(row).json_edits)
         findings += unfit
     findings += _shut_down(row, terms)
     # A row without a prompt is told with its header, and is none that could be stored.
     return None if findings or row.promptless else wanted, findings
 
 
-def _told(wanted: Wanted, terms: Terms) -> list[str]:
+def _told(row: Row, wanted: Wanted, terms: Terms) -> list[str]:
     told = list(_warnings(wanted.request.model, tuple(wanted.request.parameters.items()), terms.catalog))
     told += [finding.message for finding in input_warnings(terms.catalog.find(wanted.request.model), wanted.request)]
     if terms.simulated and (gone := parameters.unavailable(wanted.request.model, terms.day, terms.catalog)):
         is_simulated = terms.catalog.find(wanted.request.model) is not None
         told.append(f"{gone}; only the sandbox still answers to it" if is_simulated else gone)
-    if terms.official and (soon := parameters.ending(wanted.request.model, terms.day, terms.catalog)):
+    if terms.dialect_of(row).official and (soon := parameters.ending(wanted.request.model, terms.day, terms.catalog)):
         told.append(soon)
     return [shortened(message) for message in told]
 
 
 def _shut_down(row: Row, terms: Terms) -> tuple[Finding, ...]:
     model = row.cells.get("model", terms.defaults["model"])
-    if not terms.official or not row.cells or not isinstance(model, str) or not model:
+    if not terms.dialect_of(row).official or not row.cells or not isinstance(model, str) or not model:
         return ()
     gone = parameters.unavailable(model, terms.day, terms.catalog)
     return (Finding("model", gone),) if gone else ()
@@ -173,7 +195,7 @@ def _warnings(model: str, items: tuple[tuple[str, Value], ...], catalog: Catalog
     return tuple(finding.message for finding in parameters.warnings(model, dict(items), catalog))
 
 
-def _staged(number: int, position: int, wanted: Wanted) -> dict[str, Any]:
+def _staged(number: int, position: int, wanted: Wanted, terms: Terms) -> dict[str, Any]:
     request = wanted.request
     return {
         "manifest": number,
@@ -184,6 +206,8 @@ def _staged(number: int, position: int, wanted: Wanted) -> dict[str, Any]:
         "given": wanted.given,
         "operation": request.operation,
         "model": request.model,
+        # The sandbox makes whole batches, whatever their rows say.
+        "provider": "" if terms.simulated else wanted.provider,
         "request": request.stored(),
         "metadata": dict(wanted.metadata),
         "fingerprint": request.fingerprint,
@@ -210,9 +234,20 @@ def _staged_links(number: int, position: int, wanted: Wanted) -> list[dict[str, 
     ]
 
 
+_EMPTY: dict[str, Any] = {
+    "operation": "",
+    "model": "",
+    "provider": "",
+    "request": {},
+    "metadata": {},
+    "fingerprint": "",
+    "priority": 0,
+    "rewritten": [],
+}
+
+
 def _staged_id(number: int, position: int, line: int, custom_id: str) -> dict[str, Any]:
     """A row that cannot be stored still shows that another one has its id."""
-    empty = {"operation": "", "model": "", "request": {}, "metadata": {}, "fingerprint": "", "priority": 0, "rewritten": []}
     key = identity.fold(custom_id)
     return {
         "manifest": number,
@@ -221,7 +256,7 @@ def _staged_id(number: int, position: int, line: int, custom_id: str) -> dict[st
         "custom_id": custom_id,
         "custom_id_key": key,
         "given": True,
-        **empty,
+        **_EMPTY,
     }
 
 

@@ -1,11 +1,12 @@
 """What is submitted: a file or standard input, as lines of text and then as rows. Nothing is judged here."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from batchgen.core import jsonlines, tabular
+from batchgen.core.fields import NO_WORDS, Words
 from batchgen.core.manifest import MOST_ROW_CHARACTERS, Row, Unreadable
 from batchgen.core.parameters import Finding
 
@@ -71,7 +72,7 @@ def text_lines(stream: IO[bytes], watch: Callable[[bytes], None], tell: Callable
 
 
 def rows(
-    lines: Iterator[str], manifest: Manifest, columns: Mapping[str, str], words: Sequence[str] = (), *, prompted: bool
+    lines: Iterator[str], manifest: Manifest, columns: Mapping[str, str], words: Words = NO_WORDS, *, prompted: bool
 ) -> Iterable[Row]:
     """The rows of a manifest, by its suffix, else by how it begins. `columns` and `words` are those of `fields.match`.
 

@@ -1,6 +1,6 @@
 """Manifests become batches: all of them or none."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -34,10 +34,16 @@ class Submitted:
     made_from: Listed
 
 
-def submit(database: Database, orders: Sequence[tuple[Manifest, Terms]], now: datetime) -> list[Submitted]:
+def submit(
+    database: Database,
+    orders: Sequence[tuple[Manifest, Terms]],
+    now: datetime,
+    allow: Callable[[Collection[str]], None] = lambda _providers: None,
+) -> list[Submitted]:
     """Store every manifest on its terms as a batch, or none of them. Raises ManifestError with all problems of all files.
 
     It is NotAgreed where all that is missing is somebody's word that what was made from changed rows is to be made again, too.
+    `allow` is asked, before anything is stored, about the providers that the rows name, and may raise.
     """
     refuse_same_batch([manifest for manifest, _ in orders])
     with database.session() as session:
@@ -48,6 +54,7 @@ def submit(database: Database, orders: Sequence[tuple[Manifest, Terms]], now: da
             for number, reading in enumerate(readings):
                 chains.check(session, number, reading, batches.by_name(session, reading.manifest.batch))
         _refuse_problems(readings)
+        allow({word for reading in readings for word in reading.providers})
         begin_to_write(session)
         with session.begin():
             submission.alone(session)
@@ -81,6 +88,12 @@ def _store(session: Transaction, number: int, reading: Reading, terms: Terms, no
             f"{manifest.given_label}: batch {batch.name} was submitted from {origin}; "
             f"for a batch of its own give --name NEW, and if this is the same one, --name {batch.name}"
         )
+    elif not terms.is_chosen and batch.provider not in ("", terms.provider):
+        # It would be made, and paid for, somewhere else than it was begun.
+        raise WrongUsage(
+            f"{manifest.given_label}: batch {batch.name} was given to {batch.provider}, and the settings say {terms.provider}; "
+            f"say --provider {batch.provider}, or --provider {terms.provider} to have the rest made there"
+        )
     comparison = submission.compare(session, number, batch)
     made_from = linking.made_from_changed(session, number, batch) if reading.links else Listed(0, ())
     if not comparison.changed.count or (terms.update and not comparison.running.count):
@@ -89,6 +102,7 @@ def _store(session: Transaction, number: int, reading: Reading, terms: Terms, no
                 f"{manifest.given_label}: changed rows are being made right now: stop that run first; nothing was stored"
             )
         linking.connect(session, number, batch, now)
+        batch = batches.give(session, batch, terms.provider)
         batches.record_manifest(session, batch, ManifestFile(path, reading.sha256, tuple(reading.columns)))
     return Submitted(batch, manifest.given_label, comparison, warnings_of(reading), made_from)
 

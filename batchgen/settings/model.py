@@ -1,7 +1,7 @@
 """The settings as a value: every table, every key, its bounds and its built-in value. Secrets are never kept in text."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -84,6 +84,15 @@ class NamedProvider:
         values = (*self.wire.headers.values(), *self.wire.query.values())
         named = (value.removeprefix(FROM_ENVIRONMENT) for value in values if value.startswith(FROM_ENVIRONMENT))
         return tuple(name for name in (self.api_key_env, *named) if name)
+
+    def revealed(self, reveal: Callable[[str], str]) -> Wire:
+        """The wire with what its variables hold."""
+
+        def value(text: str) -> str:
+            return reveal(text.removeprefix(FROM_ENVIRONMENT)) if text.startswith(FROM_ENVIRONMENT) else text
+
+        headers, query = ({name: value(text) for name, text in one.items()} for one in (self.wire.headers, self.wire.query))
+        return replace(self.wire, headers=headers, query=query)
 
 
 @dataclass(frozen=True, slots=True)

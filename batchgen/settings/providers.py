@@ -16,6 +16,7 @@ from msgspec import Meta
 
 from batchgen.core import fields as columns
 from batchgen.core.dialect import MODELS, MODERATIONS, PATHS, Dialect, Wire
+from batchgen.core.parameters import PARAMETERS
 from batchgen.core.tutorials import plain
 from batchgen.errors import SettingsError
 from batchgen.settings import toml
@@ -32,9 +33,7 @@ _OURS = frozenset({"content-type", "content-length", "host", "transfer-encoding"
 _FOR_A_KEY = re.compile(r"auth|key|token|secret|passw|cookie|signature|credential", re.IGNORECASE)
 _LIKE_A_KEY = re.compile(r"(?=[^0-9]*[0-9])(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9+/=_-]{20,}", re.ASCII)
 # Columns that have a meaning here, whoever makes the images.
-_TAKEN = frozenset({"id", "prompt", "model", "n", *columns.FIELDS, *columns.INPUT_COLUMNS}) - {
-    name for name in columns.REQUEST_FIELDS if name not in ("prompt", "model", "n")
-}
+_TAKEN = ({"id", *columns.OURS} - {*PARAMETERS}) | {"n"}
 
 # The value of `limits.KEY` or `provider.KEY`, and whether it counts before what a settings file says.
 Elsewhere = Callable[[str], tuple[Any, bool]]
@@ -195,4 +194,6 @@ def _wrong_path(name: str, template: str) -> str:
 def _wrong_field(name: str) -> str:
     if not _FIELD.fullmatch(name):
         return "is no name of a field: letters, digits and _"
-    return "has a meaning of its own here, whoever makes the images" if plain(name) in _TAKEN else ""
+    if plain(name) in _TAKEN:
+        return "has a meaning of its own here, whoever makes the images"
+    return f"is written {plain(name)}" if plain(name) in PARAMETERS and name not in PARAMETERS else ""

@@ -1,7 +1,7 @@
 """Batches by name."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,11 +14,15 @@ from batchgen.store.tables import batches
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A named set of jobs. `manifest_path` is None for one that came from standard input."""
+    """A named set of jobs. `manifest_path` is None for one that came from standard input.
+
+    `provider` is who makes those that name none, empty for whoever the settings name.
+    """
 
     id: int
     name: str
     simulated: bool
+    provider: str
     manifest_path: str | None
     metadata_columns: tuple[str, ...]
     created_at: datetime
@@ -81,6 +85,7 @@ def create(tx: Connection, name: str, *, simulated: bool, now: datetime) -> Batc
         "name": name,
         "name_key": identity.fold(name),
         "simulated": simulated,
+        "provider": "",
         "manifest_path": None,
         "manifest_sha256": "",
         "metadata_columns": [],
@@ -88,6 +93,12 @@ def create(tx: Connection, name: str, *, simulated: bool, now: datetime) -> Batc
     }
     row = tx.execute(insert(batches).values(values).returning(batches)).one()
     return _batch(row)
+
+
+def give(tx: Connection, batch: Batch, provider: str) -> Batch:
+    """From now on this provider makes what does not name one."""
+    tx.execute(update(batches).where(batches.c.id == batch.id).values(provider=provider))
+    return replace(batch, provider=provider)
 
 
 def record_manifest(tx: Connection, batch: Batch, manifest: ManifestFile) -> None:
@@ -98,7 +109,7 @@ def record_manifest(tx: Connection, batch: Batch, manifest: ManifestFile) -> Non
 
 
 def _batch(row: Row[Any]) -> Batch:
-    return Batch(row.id, row.name, row.simulated, row.manifest_path, tuple(row.metadata_columns), row.created_at)
+    return Batch(row.id, row.name, row.simulated, row.provider, row.manifest_path, tuple(row.metadata_columns), row.created_at)
 
 
 def _unknown(tx: Connection, name: str) -> str:

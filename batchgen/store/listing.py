@@ -38,6 +38,7 @@ class Line:
     remark: str | None
     priority: int
     rewritten: Sequence[str] = ()
+    provider: str | None = None  # who was asked last, or who is to be asked as the row says
 
 
 def lines(tx: Connection, batch: Batch) -> Iterator[Line]:
@@ -78,6 +79,7 @@ def lines(tx: Connection, batch: Batch) -> Iterator[Line]:
                 remark="; ".join(remarks.get(row.id, ())) or None,
                 priority=row.priority,
                 rewritten=row.rewritten,
+                provider=(newest.provider if newest else row.provider) or None,
             )
         after = (part[-1].position, part[-1].id)
 

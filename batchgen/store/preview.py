@@ -39,7 +39,8 @@ def same_requests(tx: Connection, manifest: int) -> Listed:
     return Listed(count, tuple(str(line) for line in lines))
 
 
-def models(tx: Connection, manifest: int) -> list[str]:
-    """The models that the rows of a manifest ask for."""
-    named = select(staged.c.model).where(staged.c.manifest == manifest, staged.c.operation != "").distinct()
-    return sorted(tx.execute(named).scalars())
+def models(tx: Connection, manifest: int) -> list[tuple[str, str]]:
+    """The models that the rows of a manifest ask for, each behind the provider that they name."""
+    pair = (staged.c.provider, staged.c.model)
+    named = select(*pair).where(staged.c.manifest == manifest, staged.c.operation != "").distinct().order_by(*pair)
+    return [(row.provider, row.model) for row in tx.execute(named)]

@@ -5,8 +5,8 @@ Claiming, marking and finishing take many at once: at full speed the statements 
 `attempt` is the fencing token: whoever does not hold the newest attempt of a running job changes nothing of the job.
 """
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from itertools import takewhile
@@ -28,11 +28,16 @@ from sqlalchemy import (
     update,
 )
 
+from batchgen.core import identity
 from batchgen.core.job import State
+from batchgen.core.outcome import Outcome
 from batchgen.core.request import Request, restored
 from batchgen.store import chains
 from batchgen.store.leases import IS_RUNNING, Lease
 from batchgen.store.tables import artifacts, attempts, batches, jobs
+
+# What a job has that names no provider: it goes where its batch goes.
+UNNAMED = ("",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +57,26 @@ class Claim:
     reserved_micros: int | None = None  # the most it can cost; None: the model has no price
     have: tuple[int, ...] = ()  # ordinals of images of this very request that came with earlier attempts
     replaces: tuple[str, ...] = ()  # paths of images that an earlier request of this job left
+    once: str = ""  # the same for every attempt until a complete answer has come, see `identity.once`
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which jobs may be claimed: batches in order, models that are blocked, and (if not None) only these jobs."""
+    """Which jobs may be claimed: batches in order, models that are blocked, and (if not None) only these jobs.
+
+    `provider` is who makes them. `rows_for` are, by batch, the words in the column `provider` of its jobs that mean this one;
+    where nothing is said of a batch, they are the jobs that name none.
+    """
 
     batches: Sequence[int]
     blocked_models: Collection[str] = ()
     only_jobs: Collection[int] | None = None
+    provider: str | None = None
+    rows_for: Mapping[int, Sequence[str]] = field(default_factory=dict)
+
+    def parts(self) -> Iterator[tuple[int, Sequence[str]]]:
+        """Each batch with the words that its jobs of this provider have."""
+        return ((batch_id, self.rows_for.get(batch_id, UNNAMED)) for batch_id in self.batches)
 
 
 def claim(
@@ -78,25 +94,57 @@ def claim(
     From the first one on that does not fit, none is taken.
     """
     rows: list[Row[Any]] = []
-    due, chosen = _due(bool(wanted.blocked_models), wanted.only_jobs is not None), _chosen(wanted)
-    for batch_id in wanted.batches:
-        rows += tx.execute(due, {"batch": batch_id, "now": now, "most": most - len(rows), **chosen}).all()
+    for batch_id, words in wanted.parts():
+        rows += _due_of(tx, wanted, batch_id, words, now, most - len(rows))
         if len(rows) >= most:
             break
     claims = list(takewhile(lambda claimed: fits(claimed.request), (_claim(tx, row, reserve) for row in rows)))
     if not claims:
         return []
     tx.execute(_TAKE, {"ids": [claimed.job_id for claimed in claims], "owner": lease.owner, "until": lease.expires_at})
-    opened = [_opening(claimed, row.fingerprint, lease, now) for claimed, row in zip(claims, rows, strict=False)]
-    tx.execute(_OPEN, opened)
+    told = (wanted.provider, lease, now)
+    tx.execute(_OPEN, [_opening(claimed, row.fingerprint, *told) for claimed, row in zip(claims, rows, strict=False)])
     return claims
 
 
 def next_due(tx: Connection, wanted: Filter) -> datetime | None:
     """When the first claimable job is due, or None if there is none."""
     earliest, chosen = _earliest(bool(wanted.blocked_models), wanted.only_jobs is not None), _chosen(wanted)
-    due = [tx.execute(earliest, {"batch": batch_id, **chosen}).scalar_one_or_none() for batch_id in wanted.batches]
+    due = [
+        tx.execute(earliest, {"batch": batch_id, "provider": word, **chosen}).scalar_one_or_none()
+        for batch_id, words in wanted.parts()
+        for word in words
+    ]
     return min((moment for moment in due if moment is not None), default=None)
+
+
+def is_running(tx: Connection, wanted: Filter) -> bool:
+    """Whether somebody works on a job of these batches and this provider."""
+    return any(
+        tx.execute(_RUNNING, {"batch": batch_id, "provider": word}).first() is not None
+        for batch_id, words in wanted.parts()
+        for word in words
+    )
+
+
+def left_out(tx: Connection, wanted: Filter) -> int:
+    """How many jobs wait for a model that is blocked."""
+    waiting = [
+        tx.execute(_LEFT_OUT, {"batch": batch_id, "provider": word, "blocked": list(wanted.blocked_models)}).scalar_one()
+        for batch_id, words in wanted.parts()
+        for word in words
+    ]
+    return sum(waiting)
+
+
+def waiting(tx: Connection, wanted: Filter) -> int:
+    """How many jobs wait for the results of others, those of models that are blocked not counted."""
+    found = [
+        tx.execute(_WAITING, {"batch": batch_id, "provider": word, "blocked": list(wanted.blocked_models)}).scalar_one()
+        for batch_id, words in wanted.parts()
+        for word in words
+    ]
+    return sum(found)
 
 
 def mark_sent(tx: Connection, sent: Sequence[tuple[int, int]], now: datetime) -> list[bool]:
@@ -122,6 +170,28 @@ _TAKE = (
     )
 )
 _OPEN = insert(attempts)
+_RUNNING = (
+    select(jobs.c.id)
+    .where(IS_RUNNING, jobs.c.batch_id == bindparam("batch"), jobs.c.provider == bindparam("provider"))
+    .limit(1)
+)
+_LEFT_OUT = select(func.count()).where(
+    jobs.c.batch_id == bindparam("batch"),
+    jobs.c.provider == bindparam("provider"),
+    _IS_PENDING,
+    jobs.c.model.in_(bindparam("blocked", expanding=True)),
+)
+_WAITING = select(func.count()).where(
+    jobs.c.batch_id == bindparam("batch"),
+    jobs.c.provider == bindparam("provider"),
+    _IS_PENDING,
+    jobs.c.waits_for > 0,
+    jobs.c.model.not_in(bindparam("blocked", expanding=True)),
+)
+# A proxy that gave up has a status, too, and the request went on behind it.
+_ANSWERS = select(func.count()).where(
+    attempts.c.job_id == bindparam("of_job"), attempts.c.http_status.is_not(None), attempts.c.outcome != Outcome.UNKNOWN
+)
 _MARK = (
     update(attempts)
     .where(
@@ -135,12 +205,34 @@ _MARK = (
 
 
 def _claimable(*, blocked: bool, only: bool) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [jobs.c.batch_id == bindparam("batch"), _IS_PENDING, _WAITS_FOR_NOBODY]
+    conditions = [
+        jobs.c.batch_id == bindparam("batch"),
+        jobs.c.provider == bindparam("provider"),
+        _IS_PENDING,
+        _WAITS_FOR_NOBODY,
+    ]
     if blocked:
         conditions.append(jobs.c.model.not_in(bindparam("blocked", expanding=True)))
     if only:
         conditions.append(jobs.c.id.in_(bindparam("only", expanding=True)))
     return conditions
+
+
+def _due_of(
+    tx: Connection, wanted: Filter, batch_id: int, words: Sequence[str], now: datetime, most: int
+) -> Sequence[Row[Any]]:
+    """The first due jobs of a batch for this provider: those of one word stand in the index in their order."""
+    due, chosen = _due(bool(wanted.blocked_models), wanted.only_jobs is not None), _chosen(wanted)
+    found = [
+        row
+        for word in words
+        for row in tx.execute(due, {"batch": batch_id, "provider": word, "now": now, "most": most, **chosen})
+    ]
+    return found if len(words) == 1 else sorted(found, key=_order)[:most]
+
+
+def _order(row: Row[Any]) -> tuple[int, int, int, int]:
+    return -row.priority, row.failures, row.position, row.id
 
 
 def _chosen(wanted: Filter) -> dict[str, Any]:
@@ -156,8 +248,9 @@ def _chosen(wanted: Filter) -> dict[str, Any]:
 def _due(blocked: bool, only: bool) -> Select[Any]:
     """The rows to take, locked; what another worker has locked is its own."""
     told = (jobs.c.id, jobs.c.batch_id, jobs.c.custom_id, jobs.c.operation, jobs.c.model, jobs.c.request, jobs.c.fingerprint)
+    stands = (jobs.c.priority, jobs.c.position, jobs.c.created_at, jobs.c.attempt, jobs.c.failures, jobs.c.unknowns)
     return (
-        select(*told, jobs.c.attempt, jobs.c.failures, jobs.c.unknowns, batches.c.name.label("folder"))
+        select(*told, *stands, batches.c.name.label("folder"))
         .join(batches, batches.c.id == jobs.c.batch_id)
         .where(jobs.c.available_at <= bindparam("now"), *_claimable(blocked=blocked, only=only))
         # What has failed comes behind what has not: in bad weather the probes shall not use up the tries of the first row.
@@ -183,7 +276,9 @@ def _claim(tx: Connection, row: Row[Any], reserve: Callable[[Request], int | Non
         have, replaces = (), _paths(tx, row.id)
     request = request.asking_for(request.images - len(have))
     fared = (row.failures, row.unknowns)
-    return Claim(row.id, row.attempt + 1, row.folder, row.custom_id, request, *fared, reserve(request), have, replaces)
+    answers = tx.execute(_ANSWERS, {"of_job": row.id}).scalar_one() if row.attempt else 0
+    once = identity.once(row.created_at, row.id, row.fingerprint, request.images, answers)
+    return Claim(row.id, row.attempt + 1, row.folder, row.custom_id, request, *fared, reserve(request), have, replaces, once)
 
 
 def _earlier_images(tx: Connection, row: Row[Any]) -> tuple[tuple[int, ...], tuple[str, ...]]:
@@ -203,11 +298,12 @@ def _paths(tx: Connection, job_id: int) -> tuple[str, ...]:
     return tuple(tx.execute(query).scalars())
 
 
-def _opening(claimed: Claim, fingerprint: str, lease: Lease, now: datetime) -> dict[str, Any]:
+def _opening(claimed: Claim, fingerprint: str, provider: str | None, lease: Lease, now: datetime) -> dict[str, Any]:
     return {
         "job_id": claimed.job_id,
         "number": claimed.attempt,
         "model": claimed.request.model,
+        "provider": provider,
         "fingerprint": fingerprint,
         "worker": lease.owner,
         "lane": "sync",

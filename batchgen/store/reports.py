@@ -135,12 +135,6 @@ def unfinished(tx: Connection, batch_ids: Sequence[int]) -> dict[State, int]:
     return {State.PENDING: 0, State.RUNNING: 0} | {State(state): count for state, count in tx.execute(query)}
 
 
-def pending_for(tx: Connection, batch_ids: Sequence[int], models: Sequence[str]) -> int:
-    """How many jobs of these batches wait for one of these models."""
-    wanted = (jobs.c.batch_id.in_(batch_ids), jobs.c.state == State.PENDING, jobs.c.model.in_(models))
-    return tx.execute(select(func.count()).where(*wanted)).scalar_one()
-
-
 def failed(tx: Connection, batch: Batch) -> Failed:
     """How many jobs of a batch have failed, and why they would not be tried again without a word of a person."""
     rejected, unknown = (func.count(case((attempts.c.outcome == why, 1))) for why in (Outcome.REJECTED, Outcome.UNKNOWN))
@@ -189,12 +183,6 @@ def _by_others(tx: Connection, mine: ColumnElement[bool], examples: int) -> list
     return [Failure(None, chains.PARENT_FAILED, message + others, total, tuple(tx.execute(named).scalars()))]
 
 
-def waiting(tx: Connection, batch_ids: Sequence[int], but_for: Sequence[str]) -> int:
-    """How many jobs of these batches wait for the results of others, those of some models not counted."""
-    pending = (jobs.c.batch_id.in_(batch_ids), jobs.c.state == State.PENDING)
-    return tx.execute(select(func.count()).where(*pending, jobs.c.waits_for > 0, jobs.c.model.not_in(but_for))).scalar_one()
-
-
 def job(tx: Connection, batch: Batch, custom_id: str) -> tuple[Row[Any], list[Row[Any]], list[Row[Any]]]:
     """One job, its attempts in order, its files in order. Raises UnknownBatch if the batch has no such job."""
     query = select(jobs).where(jobs.c.batch_id == batch.id, jobs.c.custom_id_key == identity.fold(custom_id))
@@ -234,16 +222,14 @@ def spent(tx: Connection, by: str) -> list[Spent]:
     return [Spent(str(row.key), row.simulated, int(row.images), _money(row)) for row in tx.execute(query)]
 
 
-def images_since(tx: Connection, moment: datetime, *, simulated: bool) -> int:
-    """Images that came back since a moment, over all real or all simulated batches."""
+def images_since(tx: Connection, moment: datetime, *, provider: str) -> int:
+    """Images of a provider that came back since a moment, with those of which nobody kept who made them."""
     query = (
         select(func.count())
         .select_from(
             attempts.join(artifacts, and_(artifacts.c.job_id == attempts.c.job_id, artifacts.c.attempt == attempts.c.number))
-            .join(jobs, jobs.c.id == attempts.c.job_id)
-            .join(batches, batches.c.id == jobs.c.batch_id)
         )
-        .where(attempts.c.started_at >= moment, batches.c.simulated == simulated)
+        .where(attempts.c.started_at >= moment, or_(attempts.c.provider == provider, attempts.c.provider.is_(None)))
     )
     return tx.execute(query).scalar_one()
 

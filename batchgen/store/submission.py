@@ -39,7 +39,7 @@ from batchgen.store.tables import JsonText, UtcTime, jobs
 MOST_LISTED = 50
 
 # What may change without anything being made again.
-_BESIDE_THE_REQUEST = ("position", "metadata", "priority", "rewritten")
+_BESIDE_THE_REQUEST = ("position", "metadata", "priority", "rewritten", "provider")
 _MOST_REPEATED = 250
 
 staged = Table(
@@ -53,6 +53,7 @@ staged = Table(
     Column("given", Boolean, nullable=False),
     Column("operation", String(20), nullable=False),
     Column("model", Text, nullable=False),
+    Column("provider", String(100), nullable=False),
     Column("request", JsonText, nullable=False),
     Column("metadata", JsonText, nullable=False),
     Column("fingerprint", String(64), nullable=False),
@@ -172,7 +173,7 @@ def store(tx: Connection, manifest: int, batch: Batch, now: datetime) -> int:
     _refresh(tx, manifest, batch)
     copied = (
         *("position", "custom_id", "custom_id_key", "operation"),
-        *("model", "request", "metadata", "fingerprint", "priority", "rewritten"),
+        *("model", "provider", "request", "metadata", "fingerprint", "priority", "rewritten"),
     )
     fixed = {
         "batch_id": literal(batch.id),

@@ -89,6 +89,7 @@ batches = Table(
     Column("name", String(200), nullable=False),
     Column("name_key", String(400), nullable=False),  # NFC and casefold of the name
     Column("simulated", Boolean, nullable=False),
+    Column("provider", String(100), nullable=False),  # who makes what does not name one; empty: that of the settings
     Column("manifest_path", Text, nullable=True),  # NULL: standard input
     Column("manifest_sha256", String(64), nullable=False),
     Column("metadata_columns", JsonText, nullable=False),  # names in the order of the file, for the head of an export
@@ -106,6 +107,7 @@ jobs = Table(
     Column("custom_id_key", String(400), nullable=False),
     Column("operation", String(20), nullable=False),
     Column("model", Text, nullable=False),
+    Column("provider", String(100), nullable=False),  # as its row says; empty: that of the batch
     Column("request", JsonText, nullable=False),  # prompt and parameters
     Column("metadata", JsonText, nullable=False),
     Column("fingerprint", String(64), nullable=False),
@@ -133,6 +135,7 @@ jobs = Table(
 Index(
     "ix_jobs_claim",
     jobs.c.batch_id,
+    jobs.c.provider,
     jobs.c.priority.desc(),
     jobs.c.failures,
     jobs.c.position,
@@ -166,6 +169,7 @@ attempts = Table(
     Column("job_id", Id, ForeignKey("jobs.id"), nullable=False),
     Column("number", Integer, nullable=False),
     Column("model", Text, nullable=False),
+    Column("provider", String(100), nullable=True),  # who was asked, whatever the job says later; NULL: before that was kept
     Column("fingerprint", String(64), nullable=False),
     Column("worker", String(100), nullable=False),
     Column("lane", String(10), nullable=False),  # sync

@@ -73,7 +73,8 @@ class Attempt:
         if isinstance(request, Ending):
             return request
         label = f"batchgen-{self.claim.job_id}-{self.claim.attempt}"
-        self._call = asyncio.create_task(self._tools.provider.send(request, label, self._mark_sent, self._keep_preview))
+        send = self._tools.provider.send(request, label, self._mark_sent, self._keep_preview, once=self.claim.once)
+        self._call = asyncio.create_task(send)
         if self._is_stopped:
             self._call.cancel()
         return await self._call

@@ -1,7 +1,7 @@
 """What a run is asked to do, and what it did."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 
 from batchgen.core.job import State
 from batchgen.core.outcome import Outcome
@@ -13,10 +13,11 @@ from batchgen.worker.events import Closed
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`batches` are ids in order; `limit` is how many jobs may be started (None: all); times are seconds.
+    """`batches` are ids in order; times are seconds.
 
-    `account` is whose limits these are, `images_today` how many of its images of the day the ledger knows of; `folders` are the
-    batches' own below the storage root; `copies` tells whether small sizes are rewritten, and copies in them are made.
+    `provider` is who makes their jobs, and `rows_for` tells which ones, as in `store.queue.Filter`. `account` is whose limits
+    these are, `images_today` how many of its images of the day the ledger knows of; `folders` are the batches' own below the
+    storage root; `copies` tells whether small sizes are rewritten, and copies in them are made.
     """
 
     batches: Sequence[int]
@@ -25,11 +26,28 @@ class Plan:
     policy: Policy
     longest_wait_s: float
     offline_s: float
-    limit: int | None = None
     account: str = ""
     images_today: int = 0
     folders: Sequence[str] = ()
     copies: bool = False
+    provider: str | None = None
+    rows_for: Mapping[int, Sequence[str]] = field(default_factory=dict)
+
+
+def shared_out(
+    owners: Mapping[int, str], named: Mapping[int, Collection[str]], makers: Collection[str]
+) -> dict[str, dict[int, tuple[str, ...]]]:
+    """Which words each of these makers answers to in each batch.
+
+    `owners` make the jobs of a batch that name nobody; `named` are the words of its unfinished jobs, empty for those.
+    """
+    return {
+        provider: {
+            batch_id: (*(("",) if owner == provider else ()), *((provider,) if provider in named[batch_id] else ()))
+            for batch_id, owner in owners.items()
+        }
+        for provider in makers
+    }
 
 
 @dataclass(slots=True)
@@ -61,3 +79,11 @@ class Result:
             self.unknown_micros += closed.reserved_micros or 0
         else:
             self.unpriced += 1
+
+    def merge(self, other: "Result", *, label: str) -> None:
+        """Count what another pool did; what made it halt is told with the label."""
+        for part in fields(Result):
+            if part.name != "halted":
+                setattr(self, part.name, getattr(self, part.name) + getattr(other, part.name))
+        if other.halted is not None:
+            self.halted = "; ".join(filter(None, (self.halted, f"{label}: {other.halted}")))

@@ -11,11 +11,10 @@ from datetime import datetime
 
 from batchgen.artifacts.desk import Desk
 from batchgen.artifacts.office import Office
-from batchgen.core.job import State
 from batchgen.core.outcome import Ending, Outcome
 from batchgen.errors import DatabaseError, Halted
 from batchgen.providers.base import Provider
-from batchgen.store import leases, queue, reports
+from batchgen.store import leases, queue
 from batchgen.store.queue import Claim
 from batchgen.worker import halting
 from batchgen.worker.attempt import Attempt, Tools
@@ -28,7 +27,7 @@ from batchgen.worker.ledger import Ledger
 from batchgen.worker.pace import Pacer
 from batchgen.worker.plan import Plan, Result
 from batchgen.worker.recovery import Recovery
-from batchgen.worker.scope import Scope
+from batchgen.worker.scope import Run, Scope
 from batchgen.worker.settle import Settler
 from batchgen.worker.taking import Taking
 
@@ -51,8 +50,10 @@ class Doors:
 class Pool:
     """One worker. `run` it once; `drain` and `abort` are called on its loop."""
 
-    def __init__(self, plan: Plan, doors: Doors, observer: Observer) -> None:
+    def __init__(self, plan: Plan, doors: Doors, observer: Observer, run: Run | None = None) -> None:
         self._plan = plan
+        self._run = run or Run()
+        self._run.halts.append(self._halt)
         self._ledger = doors.ledger
         self._provider = doors.provider
         self._office = doors.office
@@ -62,7 +63,7 @@ class Pool:
         self._settler = Settler(doors.ledger, plan.policy, doors.clock)
         self._recovery = Recovery(doors.office, self._settler)
         self._pacer = Pacer(plan.account, plan.limits, doors.clock)
-        self._scope = Scope(plan)
+        self._scope = Scope(plan, self._run)
         self._hearing = Hearing(plan, self._pacer, self._scope, observer, doors.clock)
         self._running: dict[asyncio.Task[Settled], Attempt] = {}
         self._stop = asyncio.Event()
@@ -186,10 +187,10 @@ class Pool:
             return min(_LOOK_S, wait_s)
         if self._running:
             return _LOOK_S
-        left = await self._ledger.read(lambda tx: reports.unfinished(tx, self._plan.batches))
-        if left[State.RUNNING] and await self._release_strays():
+        is_made = await self._ledger.read(lambda tx: queue.is_running(tx, wanted))
+        if is_made and await self._release_strays():
             return 0.0
-        if self._scope.limit_reached or not left[State.RUNNING]:
+        if self._scope.limit_reached or not is_made:
             return None
         # Somebody else works on them; should that worker die, they are ours.
         return 0.0 if await self._reclaim() else _LOOK_S
@@ -214,10 +215,11 @@ class Pool:
     async def _claim(self, free: int) -> bool:
         """Take what may start now and start it; False if nothing is due."""
         take = Taking(self._scope, self._pacer, self._leases, self._clock(), free)
-        claims = await self._ledger.write(take)
-        take.tell_pacer(claims)
-        for claim in claims:
-            self._start(claim)
+        async with self._run.turn():
+            claims = await self._ledger.write(take)
+            take.tell_pacer(claims)
+            for claim in claims:
+                self._start(claim)
         if take.too_large and not self._running:
             self._halt(halting.day_too_short(take.too_large, self._plan.limits.images_per_day, self._clock()))
         elif take.too_large:
@@ -262,7 +264,8 @@ class Pool:
         if settled.images:
             self._copier.look_at(settled.claim.job_id)
         if settled.ending.outcome is Outcome.STORAGE_FAILED:
-            self._halt(halting.storage_failed(settled.ending))
+            # Whoever makes the next image, it could not be stored either.
+            self._run.halt(halting.storage_failed(settled.ending))
 
     def _halt(self, reason: str) -> None:
         self.result.halted = self.result.halted or reason
@@ -276,14 +279,15 @@ class Pool:
             )
 
     async def _explain_leftovers(self) -> None:
-        blocked, batches = tuple(self._scope.blocked_models), self._plan.batches
+        blocked = self._scope.blocked_models
         is_over = not self._stop.is_set() and not self._scope.limit_reached
         if self.result.halted is not None or not (blocked or is_over):
             return
-        waiting = await self._ledger.read(lambda tx: reports.pending_for(tx, batches, blocked)) if blocked else 0
-        children = await self._ledger.read(lambda tx: reports.waiting(tx, batches, but_for=blocked))
+        wanted = self._scope.filter()
+        waiting = await self._ledger.read(lambda tx: queue.left_out(tx, wanted)) if blocked else 0
+        children = await self._ledger.read(lambda tx: queue.waiting(tx, wanted))
         if waiting:
-            self.result.halted = halting.models_blocked(self._scope.blocked_models, waiting, children)
+            self.result.halted = halting.models_blocked(blocked, waiting, children)
         elif children and is_over:
             self.result.halted = halting.nobody_makes(children)
 

@@ -1,5 +1,8 @@
 """Which jobs may still be claimed: the batches, less the models that are blocked, less what --limit leaves out."""
 
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from batchgen.core.job import FINAL
@@ -9,39 +12,59 @@ from batchgen.worker.plan import Plan
 
 
 @dataclass(slots=True)
+class Run:
+    """What all pools of one run share: how many jobs they may start together (None: all), and what stops all of them."""
+
+    limit: int | None = None
+    started: set[int] = field(default_factory=set)
+    open: set[int] = field(default_factory=set)  # those of them that are not final
+    halts: list[Callable[[str], None]] = field(default_factory=list)
+    _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def turn(self) -> AbstractAsyncContextManager[object]:
+        """To be held from the choice of jobs until they are counted, so that two pools do not both start the last one."""
+        return nullcontext() if self.limit is None else self._one_at_a_time
+
+    def halt(self, reason: str) -> None:
+        """Stop all pools."""
+        for halt in self.halts:
+            halt(reason)
+
+
+@dataclass(slots=True)
 class Scope:
     """Grows smaller as the run goes on."""
 
     plan: Plan
+    run: Run = field(default_factory=Run)
     blocked_models: dict[str, str] = field(default_factory=dict)  # model -> why
-    _started: set[int] = field(default_factory=set)
-    _open: set[int] = field(default_factory=set)
 
     @property
     def limit_reached(self) -> bool:
         """Whether as many jobs were started as --limit allows; those may still be tried again."""
-        return self.plan.limit is not None and len(self._started) >= self.plan.limit
+        return self.run.limit is not None and len(self.run.started) >= self.run.limit
 
     @property
     def is_spent(self) -> bool:
         """Whether nothing may be claimed any more that was not claimed before."""
-        return self.limit_reached and not self._open
+        return self.limit_reached and not self.run.open
 
     def filter(self) -> Filter:
         """For the claim."""
-        return Filter(self.plan.batches, tuple(self.blocked_models), tuple(self._open) if self.limit_reached else None)
+        plan, only = self.plan, tuple(self.run.open) if self.limit_reached else None
+        return Filter(plan.batches, tuple(self.blocked_models), only, plan.provider, plan.rows_for)
 
     def most(self, free: int) -> int:
         """How many of so many free slots may be filled at once."""
-        if self.plan.limit is None or self.limit_reached:
+        if self.run.limit is None or self.limit_reached:
             return free
-        return min(free, self.plan.limit - len(self._started))
+        return min(free, self.run.limit - len(self.run.started))
 
     def claimed(self, claim: Claim) -> None:
         """Count a start."""
-        if self.plan.limit is not None:
-            self._started.add(claim.job_id)
-            self._open.add(claim.job_id)
+        if self.run.limit is not None:
+            self.run.started.add(claim.job_id)
+            self.run.open.add(claim.job_id)
 
     def block(self, model: str, why: str) -> bool:
         """Leave a model's jobs out; False if they were left out already."""
@@ -53,4 +76,4 @@ class Scope:
     def settled(self, settled: Settled) -> None:
         """Count an end."""
         if settled.state in FINAL:
-            self._open.discard(settled.claim.job_id)
+            self.run.open.discard(settled.claim.job_id)

@@ -158,6 +158,6 @@ def test_rules_of_a_request_with_inputs(case):
 
 def test_a_file_beside_a_link_has_to_fit_into_json():
     """Where one input is a link, all are sent in a JSON body."""
-    assert inputs.beside_links(_FIRST) == ""
+    assert inputs.within_json(_FIRST) == ""
     large = Facts("image/jpeg", 40, 30, 16_000_000, "ab", has_alpha=False, is_see_through=False)
-    assert "beside a link" in inputs.beside_links(large)
+    assert "beside a link" in inputs.within_json(large)

@@ -82,6 +82,7 @@ def test_the_columns_are_those_of_the_manual():
         *("outcome", "error_code", "error", "remark", "priority", "rewritten"),
         *("operation", "image", "mask", "markup", "input_fidelity", "stream", "partial_images", "svg_model", "svg_effort"),
         "copies",
+        "provider",
     ) == COLUMNS
 
 

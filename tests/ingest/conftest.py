@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from batchgen.core.assembly import BUILT_IN
+from batchgen.core.dialect import Dialect
 from batchgen.ingest.reading import Terms
 from batchgen.ingest.source import Manifest
 from batchgen.ingest.submit import Submitted, submit
@@ -43,7 +44,9 @@ class Desk:
         return Manifest(None, batch, named=True, open=lambda: io.BytesIO(content))
 
     def submit(self, *manifests: Manifest, **terms: Any) -> list[Submitted]:
-        """Submit on the terms of the desk, but for those given."""
+        """Submit on the terms of the desk, but for those given; `official` tells whether it is the vendor's own address."""
+        if (official := terms.pop("official", None)) is not None:
+            terms["dialects"] = {"": Dialect(official=official)}
         on_terms = replace(self.terms, **terms)
         return submit(self.database, [(manifest, on_terms) for manifest in manifests], _NOW)
 
@@ -80,7 +83,7 @@ def desk(tmp_path) -> Iterator[Desk]:
     """An empty ledger, and terms of a real run on the vendor's address."""
     database = Database(f"sqlite:///{tmp_path}/ledger.db")
     migrate.upgrade(database)
-    terms = Terms(BUILT_IN, {}, simulated=False, official=True, day=date(2026, 11, 21), update=False)
+    terms = Terms(BUILT_IN, {}, simulated=False, dialects={"": Dialect(official=True)}, day=date(2026, 11, 21), update=False)
     yield Desk(tmp_path, database, terms)
     database.close()
 

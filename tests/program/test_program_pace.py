@@ -10,9 +10,9 @@ def test_status_tells_the_pace_in_force_and_why(program: Program) -> None:
     program.write("config.toml", _LIMITS)
     program.write("signs.csv", prompts(3))
     program.run("submit", "signs.csv", "--provider", "sandbox")
-    assert program.json("status")["pace"] is None
+    assert program.json("status")["paces"] == {}
     program.run("run", "signs.csv", "--provider", "sandbox")
-    assert program.json("status")["pace"] == {
+    assert program.json("status")["paces"]["sandbox"] == {
         "images_per_minute": 6000.0,
         "requests_per_minute": 7000,
         "tokens_per_minute": 90_000_000,

@@ -107,6 +107,7 @@ class Ledger:
     ) -> dict[str, Any]:
         """One staged row; `metadata`, notes and parameters of the request may be given."""
         metadata, priority, rewritten = more.pop("metadata", {}), more.pop("priority", 0), more.pop("rewritten", [])
+        provider = more.pop("provider", "")
         request = Request("generate", model, prompt, more)
         return {
             "custom_id": custom_id,
@@ -114,6 +115,7 @@ class Ledger:
             "given": given,
             "operation": request.operation,
             "model": model,
+            "provider": provider,
             "request": {"prompt": prompt, **more},
             "metadata": metadata,
             "fingerprint": request.fingerprint,
@@ -150,8 +152,10 @@ class Ledger:
         return [self.job(custom_id, batch).id for custom_id in custom_ids]
 
     def claim(self, worker: str = "one", *, at: float = 0, lease_s: float = 60, **more: Any) -> Claim | None:
-        """Take the next due job; `names`, `blocked` and `only` narrow the choice, `reserve` is the worst case."""
+        """Take the next due job; `names`, `blocked`, `only` and `words` narrow the choice, `reserve` is the worst case."""
         wanted = self.filter(more.pop("names", None), more.pop("blocked", ()), more.pop("only", None))
+        words, provider = more.pop("words", None), more.pop("provider", "openai")
+        wanted = replace(wanted, provider=provider, rows_for={one: words for one in wanted.batches if words is not None})
         most: int | None = more.pop("reserve", 1000)
         assert not more
         with self.database.write() as tx:

@@ -217,9 +217,15 @@ def test_a_day_ends_at_midnight_of_utc(ledger):
 
 
 def test_images_since_a_moment_are_counted_by_the_start_of_their_attempt(spending):
-    """What counts against the account's images of a day: real and simulated never together, replaced ones too."""
+    """What counts against the images of a day: those of other providers never, replaced ones too."""
     spending.sql("UPDATE artifacts SET replaced_at = '2026-11-23' WHERE path = '2.png'")
+    real = "(SELECT jobs.id FROM jobs JOIN batches ON batches.id = batch_id WHERE NOT simulated)"
+    spending.sql(f"UPDATE attempts SET provider = CASE WHEN job_id IN {real} THEN 'azure' ELSE 'sandbox' END")
     with spending.database.read() as tx:
-        counted = [reports.images_since(tx, spending.at(at), simulated=False) for at in (0, 10, 11, _DAY, _DAY + 1)]
+        counted = [reports.images_since(tx, spending.at(at), provider="azure") for at in (0, 10, 11, _DAY, _DAY + 1)]
         assert counted == [6, 6, 4, 4, 0]
-        assert [reports.images_since(tx, spending.at(at), simulated=True) for at in (20, 21)] == [2, 0]
+        assert [reports.images_since(tx, spending.at(at), provider="sandbox") for at in (20, 21)] == [2, 0]
+    # Of an older ledger nobody knows who made them: they count for everybody.
+    spending.sql("UPDATE attempts SET provider = NULL")
+    with spending.database.read() as tx:
+        assert reports.images_since(tx, spending.at(20), provider="azure") == 6

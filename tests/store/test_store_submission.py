@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from batchgen.core.dialect import Dialect
 from batchgen.core.job import State
 from batchgen.core.outcome import Outcome
 from batchgen.errors import ManifestError
@@ -54,7 +55,7 @@ def _manifest(name: str, text: str) -> Manifest:
 def test_one_manifest_that_is_refused_stores_none_of_the_others(ledger):
     """Several files at once are one transaction: the second asks for something else under a known id."""
     defaults = {"model": "gpt-image-2", "size": "1024x1024", "quality": "low"}
-    terms = Terms(defaults, {}, simulated=False, official=False, day=date(2026, 11, 21), update=False)
+    terms = Terms(defaults, {}, simulated=False, dialects={"": Dialect()}, day=date(2026, 11, 21), update=False)
     first, second = _manifest("first", "id,prompt\na,a fox\n"), _manifest("second", "id,prompt\nb,a bear\n")
     submit(ledger.database, [(second, terms)], ledger.at(0))
     other = _manifest("second", "id,prompt\nb,another bear\n")

@@ -14,8 +14,8 @@ from batchgen.core.retry import Policy
 from batchgen.store.queue import Claim
 from batchgen.worker import halting
 from batchgen.worker.events import Settled
-from batchgen.worker.plan import Plan
-from batchgen.worker.scope import Scope
+from batchgen.worker.plan import Plan, Result, shared_out
+from batchgen.worker.scope import Run, Scope
 from batchgen.worker.weather import Weather
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
@@ -208,7 +208,7 @@ def test_without_limits_the_scope_is_the_batches():
 
 def test_a_limit_narrows_to_the_jobs_that_were_started():
     """At the limit only what was started and is not final may be claimed; when all of it is final, the scope is spent."""
-    scope = Scope(plan(limit=2))
+    scope = Scope(plan(), Run(limit=2))
     scope.claimed(claim(1))
     assert scope.filter().only_jobs is None
     scope.claimed(claim(2))
@@ -229,3 +229,47 @@ def test_a_blocked_model_is_left_out():
     assert not scope.block("gpt-image-2", "verify again")
     assert scope.blocked_models == {"gpt-image-2": "verify"}
     assert tuple(scope.filter().blocked_models) == ("gpt-image-2",)
+
+
+SHARES = [
+    ("a batch of one", {1: "openai"}, {1: [""]}, ["openai"], {"openai": {1: ("",)}}),
+    ("rows name its own provider, too", {1: "openai"}, {1: ["", "openai"]}, ["openai"], {"openai": {1: ("", "openai")}}),
+    (
+        "rows of two, and of nobody",
+        {1: "openai", 2: "azure"},
+        {1: ["", "azure"], 2: [""]},
+        ["openai", "azure"],
+        {"openai": {1: ("",), 2: ()}, "azure": {1: ("azure",), 2: ("",)}},
+    ),
+    ("what is added to a batch meanwhile is its owner's", {1: "azure"}, {1: []}, ["azure"], {"azure": {1: ("",)}}),
+    ("somebody who has nothing to do takes nothing", {1: "azure"}, {1: []}, ["openai"], {"openai": {1: ()}}),
+]
+
+
+@pytest.mark.parametrize(("_name", "owners", "named", "makers", "shares"), SHARES)
+def test_each_job_is_shared_out_to_one_provider(_name, owners, named, makers, shares):
+    """By the word of its row, else by its batch; none to two of them."""
+    assert shared_out(owners, named, makers) == shares
+
+
+def test_two_pools_share_a_limit():
+    """What one has started the other does not start beyond it, and at the limit both try again what is not final."""
+    run = Run(limit=2)
+    one, other = Scope(plan(), run), Scope(plan(), run)
+    one.claimed(claim(1))
+    assert (other.most(5), other.limit_reached) == (1, False)
+    other.claimed(claim(2))
+    assert (one.limit_reached, set(one.filter().only_jobs)) == (True, {1, 2})
+    one.settled(settled(claim(1)))
+    assert not other.is_spent
+    other.settled(settled(claim(2)))
+    assert one.is_spent
+
+
+def test_results_of_several_pools_are_one():
+    """Counts are added up, and each reason to halt is told with whose it is."""
+    whole = Result(succeeded=1, cost_micros=5)
+    whole.merge(Result(succeeded=2, failed=3, cost_micros=7, halted="no credit"), label="azure")
+    whole.merge(Result(unknown=1), label="fal")
+    whole.merge(Result(halted="bad key"), label="openai")
+    assert whole == Result(succeeded=3, failed=3, cost_micros=12, unknown=1, halted="azure: no credit; openai: bad key")

@@ -15,6 +15,7 @@ from scripted_server import Behaviour, ScriptedServer
 
 from batchgen.artifacts.office import Office
 from batchgen.core.assembly import BUILT_IN
+from batchgen.core.dialect import Dialect
 from batchgen.core.job import State
 from batchgen.core.pace import Limits
 from batchgen.core.retry import Policy
@@ -29,6 +30,7 @@ from batchgen.worker.events import Settled
 from batchgen.worker.ledger import Ledger
 from batchgen.worker.plan import Plan, Result
 from batchgen.worker.pool import Doors, Pool
+from batchgen.worker.scope import Run
 
 KEY = "sk-test"
 BOUND_S = 15.0
@@ -108,12 +110,18 @@ class Bench:
         self.database.close()
 
     def submit(
-        self, rows: Iterable[str], *, name: str = "shop", columns: str = "custom_id,prompt", update: bool = False
+        self,
+        rows: Iterable[str],
+        *,
+        name: str = "shop",
+        columns: str = "custom_id,prompt",
+        update: bool = False,
+        providers: Iterable[str] = (),
     ) -> Batch:
-        """CSV rows become jobs."""
+        """CSV rows become jobs; `providers` are those that a row can name."""
         text = "\n".join([columns, *rows])
         manifest = Manifest(None, name, True, lambda: BytesIO(text.encode()))
-        terms = Terms(dict(BUILT_IN), {}, False, False, self.clock().date(), update)
+        terms = Terms(dict(BUILT_IN), {}, False, dict.fromkeys(("", *providers), Dialect()), self.clock().date(), update)
         (stored,) = submit(self.database, [(manifest, terms)], self.clock())
         return stored.batch
 
@@ -124,14 +132,20 @@ class Bench:
 
     @asynccontextmanager
     async def pool(
-        self, server: ScriptedServer, plan: Plan, *, watcher: Watcher | None = None, timeout_s: float = 10.0
+        self,
+        server: ScriptedServer,
+        plan: Plan,
+        *,
+        watcher: Watcher | None = None,
+        timeout_s: float = 10.0,
+        together: Run | None = None,
     ) -> AsyncIterator[Pool]:
         """A pool with a provider and a ledger of its own."""
         provider = OpenAI(server.base, KEY, timeout_s=timeout_s)
         ledger = Ledger(self.database)
         await provider.open()
         try:
-            yield Pool(plan, Doors(ledger, provider, Office(self.root), self.clock), watcher or Watcher())
+            yield Pool(plan, Doors(ledger, provider, Office(self.root), self.clock), watcher or Watcher(), together)
         finally:
             await provider.close()
             ledger.close()
@@ -143,13 +157,15 @@ class Bench:
         then: Behaviour | None = None,
         watcher: Watcher | None = None,
         timeout_s: float = 10.0,
+        limit: int | None = None,
         **changes: Any,
     ) -> tuple[Result, ScriptedServer]:
         """One run to its end."""
 
         async def run() -> tuple[Result, ScriptedServer]:
             server, plan = ScriptedServer(list(script), **({"then": then} if then else {})), self.plan(batch, **changes)
-            async with server, self.pool(server, plan, watcher=watcher, timeout_s=timeout_s) as pool:
+            options = {"watcher": watcher, "timeout_s": timeout_s, "together": Run(limit)}
+            async with server, self.pool(server, plan, **options) as pool:
                 return await asyncio.wait_for(pool.run(), BOUND_S), server
 
         return asyncio.run(run())
