@@ -2,7 +2,7 @@
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,16 +22,24 @@ if TYPE_CHECKING:
 @click.option(
     "--faults", default="", metavar="NAME=RATE,...", help="Faults and how often they strike, as in 500=0.05,cut=0.02."
 )
+@click.option("--links", is_flag=True, help="Name images by link, and take response_format, as gateways do.")
 @click.option("--log", type=click.Path(path_type=Path, dir_okay=False), help="Append a JSON line a request to this file.")
 @pass_app
-def sandbox_command(app: App, port: int, latency: float, images_per_minute: int, faults: str, log: Path | None) -> None:
+def sandbox_command(app: App, /, port: int, **given: Any) -> None:
     """Run the simulated API as a server.
 
     Any key is taken. Point a client at it with OPENAI_BASE_URL.
     """
     from batchgen.providers.sandbox import SandboxOptions, parse_faults
 
-    options = SandboxOptions(latency, images_per_minute, parse_faults(faults), log, app.settings().catalog)
+    options = SandboxOptions(
+        given["latency"],
+        given["images_per_minute"],
+        parse_faults(given["faults"]),
+        given["log"],
+        app.settings().catalog,
+        links=given["links"],
+    )
     asyncio.run(_serve(app, options, port))
 
 

@@ -167,7 +167,7 @@ def within_json(facts: Facts) -> str:
     characters = len(as_data_url(facts.media_type, "")) + -(-facts.bytes // 3) * 4
     if characters <= _MOST_LINK_CHARACTERS:
         return ""
-    return f"has {facts.bytes:,} bytes: in a body of JSON, as beside a link, 15 million are the most; save it smaller"
+    return f"has {facts.bytes:,} bytes: beside a link, as in any body of JSON, 15 million are the most; save it smaller"
 
 
 def unfit_results(inputs: Sequence[Input]) -> str:

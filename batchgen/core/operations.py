@@ -44,9 +44,6 @@ def _variation(named: Sequence[Reference], dialect: Dialect) -> list[Finding]:
         own = "where a provider still has it, its table [providers.NAME] says variations = true"
         return [Finding(_OPERATION, f"{VARIATION}: the API has no variations any more: {_INSTEAD}; {own}")]
     if [one.role for one in named] != [IMAGE] or named[0].is_link:
-        return [
-            Finding(
-                _OPERATION, f"{VARIATION} is made of one image, a file or a result, without a mask: name it in the column image"
-            )
-        ]
+        told = f"{VARIATION} is made of one image, a file or a result, without a mask: name it in the column image"
+        return [Finding(_OPERATION, told)]
     return []

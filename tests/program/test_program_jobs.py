@@ -15,12 +15,13 @@ EXAMPLES = {
     "campaign.toml": (4, "mug-crate.png", "Product photograph for a coffee roaster in a harbour town", 0),
     "styles.toml": (18, "fox-paper-collage-1024x1536.jpg", "A fox asleep in the snow, paper collage, on a plain background", 0),
     "stickers.toml": (6, "happy-felt.png", "A sticker of this cup as a cartoon character, smiling and waving, felt", 1),
+    "gateway.toml": (2, "pier.png", "A wooden pier in the fog", 0),
     "backgrounds.csv": (4, "cup-beach.png", "Put this cup on a weathered plank", 1),
     "comic.csv": (5, "wake.png", "The same picture a moment later", 1),
     "poster.jsonl": (1, "tableware.png", "One poster of these three", 3),
 }
 # Read by a job file, or the one of the README.
-PARTS = {"campaign.csv", "styles.csv", "stickers.csv", "quickstart.csv"}
+PARTS = {"gateway.csv", "campaign.csv", "styles.csv", "stickers.csv", "quickstart.csv"}
 ROWS = "custom_id,name,colour\ncup,A cup,red\nmug,A mug,blue\n"
 
 

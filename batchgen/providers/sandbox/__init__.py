@@ -5,6 +5,7 @@
     POST /v1/images/variations      410, as at the vendor
     POST /v1/moderations            of one opinion with the two above
     GET  /v1/models                 the catalog, with what the settings say of models
+    GET  /v1/images/files/NAME      an image that an answer names by link, with the option for that; no key is asked for
 
 With `stream` both image paths answer in server-sent events; of several images each has an event that completes it, with its own
 usage. Every answer carries `x-batchgen-sandbox: 1` and an `x-request-id`. Any bearer key is accepted but `sk-invalid`. A prompt

@@ -1,7 +1,7 @@
 """What a 200 carries: the images, the resolved parameters, the usage; whole or as a stream. Built whole, off the event loop."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -27,21 +27,28 @@ def images_sent(wanted: Wanted, fault: str) -> int:
     return wanted.n - 1 if fault in ("fewer", "stream_error") else wanted.n
 
 
-def compose(wanted: Wanted, fault: str, pause_s: float) -> Message:
-    """A 200, spoiled as the fault says, with a pause between the events of a stream. Takes tens of milliseconds."""
+def compose(wanted: Wanted, fault: str, pause_s: float, link: Callable[[bytes], str]) -> Message:
+    """A 200, spoiled as the fault says, with a pause between the events of a stream. Takes tens of milliseconds.
+
+    `link` puts an image where it can be fetched, and says where.
+    """
     if fault == "html":
         return Message([_GATEWAY_PAGE], "text/html")
     if wanted.streamed:
         return Message(list(_events(wanted, fault)), "text/event-stream", pause_s)
     images = images_sent(wanted, fault)
-    body = _body(wanted, [_image(wanted, ordinal, fault) for ordinal in range(0 if fault == "empty" else images)], images)
+    # There is no base64 in a link that could be bad.
+    spoiled = "" if wanted.linked and fault == "bad_base64" else fault
+    made = [_image(wanted, ordinal, spoiled) for ordinal in range(0 if fault == "empty" else images)]
+    named = [{"url": link(pybase64.b64decode(one))} if wanted.linked else {"b64_json": one} for one in made]
+    body = _body(wanted, named, images)
     return Message([_broken_off(body) if fault == "bad_json" else body])
 
 
-def _body(wanted: Wanted, images: Sequence[str], billed: int) -> bytes:
+def _body(wanted: Wanted, images: Sequence[dict[str, str]], billed: int) -> bytes:
     answer: dict[str, Any] = {
         "created": int(time.time()),
-        "data": [{"b64_json": image} for image in images],
+        "data": images,
         **_parameters(wanted),
         "usage": told(usage_of(wanted, billed)),
     }

@@ -17,6 +17,7 @@ from batchgen.providers.sandbox.images import Images
 from batchgen.providers.sandbox.log import RequestLog
 from batchgen.providers.sandbox.refusals import Refusal
 from batchgen.providers.sandbox.server import SandboxOptions
+from batchgen.providers.sandbox.shelf import PATH
 
 
 def build(options: SandboxOptions) -> web.Application:
@@ -37,6 +38,7 @@ def build(options: SandboxOptions) -> web.Application:
     app.router.add_post("/v1/images/generations", partial(in_flight.handle, images.generate))
     app.router.add_post("/v1/images/edits", partial(in_flight.handle, images.edit))
     app.router.add_post("/v1/images/variations", _variations)
+    app.router.add_get(f"{PATH}{{name}}", images.shelf.handle)
     app.router.add_get("/v1/models", partial(_models, options.catalog))
     app.router.add_post("/v1/moderations", moderation.handle)
     return app

@@ -4,12 +4,13 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar, TypeVarTuple
 
 from aiohttp import web
 
-from batchgen.providers.sandbox import body, checks, edits, faults, form, references, refusals
+from batchgen.providers.sandbox import body, checks, edits, faults, form, invalid, references, refusals
 from batchgen.providers.sandbox.access import authorise, refuse, request_id_of
 from batchgen.providers.sandbox.answers import compose, images_sent
 from batchgen.providers.sandbox.billing import cost_of, usage_of
@@ -19,8 +20,10 @@ from batchgen.providers.sandbox.log import Line, RequestLog
 from batchgen.providers.sandbox.moderation import is_flagged
 from batchgen.providers.sandbox.refusals import Refusal
 from batchgen.providers.sandbox.server import SandboxOptions
+from batchgen.providers.sandbox.shelf import Shelf
 from batchgen.providers.sandbox.wanted import Wanted
 
+_REPLIES = ("url", "b64_json")
 _JSON, _FORM = "application/json", "multipart/form-data"
 
 # What the vendor's vision guide allows for one request with images.
@@ -37,6 +40,8 @@ class Images:
     def __init__(self, options: SandboxOptions, log: RequestLog, artists: Executor) -> None:
         self._latency_s = options.latency_s
         self._catalog = options.catalog
+        self._links = options.links
+        self.shelf = Shelf()
         self._limit = ImageLimit(options.images_per_minute)
         self._faults = faults.FaultCounter(options.faults)
         self._log = log
@@ -73,7 +78,8 @@ class Images:
         body.only(request, _JSON)
         fields = body.parse(await body.read(request))
         _note(line, fields)
-        return checks.check(fields, self._catalog)
+        linked = self._is_linked(fields)
+        return replace(checks.check(fields, self._catalog), linked=linked)
 
     async def _read_edit(self, request: web.Request, line: Line) -> Wanted:
         body.only(request, _FORM, _JSON)
@@ -83,7 +89,17 @@ class Images:
             raw = await body.read(request, _MOST_EDIT_BYTES)
             fields, uploads = references.apart(await self._elsewhere(body.parse, raw))
         _note(line, fields)
-        return await self._elsewhere(edits.check, fields, uploads, self._catalog)
+        linked = self._is_linked(fields)
+        return replace(await self._elsewhere(edits.check, fields, uploads, self._catalog), linked=linked)
+
+    def _is_linked(self, fields: dict[str, Any]) -> bool:
+        """Whether the answer names its images by link; the field that says so is taken out, which the vendor does not know."""
+        if not self._links:
+            return False
+        reply = fields.pop("response_format", "url")
+        if reply not in _REPLIES:
+            raise invalid.wrong_word("response_format", reply, _REPLIES)
+        return bool(reply == "url")
 
     def _admit(self, wanted: Wanted, line: Line) -> None:
         line.size, line.quality, line.n, line.input_images = wanted.size, wanted.quality, wanted.n, wanted.input_images
@@ -98,7 +114,8 @@ class Images:
             _bill(line, wanted, images_sent(wanted, fault))
         if faults.refuses(fault):
             return self._refuse(request, line, refusals.of_fault(fault, line.request_id))
-        message = await self._elsewhere(compose, wanted, fault, pause_s)
+        origin = f"{request.scheme}://{request.host}"
+        message = await self._elsewhere(compose, wanted, fault, pause_s, lambda image: f"{origin}{self.shelf.put(image)}")
         line.status = None if fault in ("hang", "reset") else 200
         line.outcome = fault or "succeeded"
         line.client_waiting = client_waiting(request)

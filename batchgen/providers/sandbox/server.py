@@ -18,7 +18,7 @@ class SandboxOptions:
 
     latency_s: seconds before an image is answered; requests overlap, and a stream spreads them over its events.
     images_per_minute: 0 is no limit. log: a file to which one JSON line a generation or edit is appended. catalog: the models
-    it answers to.
+    it answers to. links: images are named by link, and `response_format` is taken, as at gateways.
     """
 
     latency_s: float = 0.0
@@ -26,6 +26,7 @@ class SandboxOptions:
     faults: Faults = field(default_factory=Faults)
     log: Path | None = None
     catalog: Catalog = VENDORS
+    links: bool = False
 
 
 class Sandbox:

@@ -19,7 +19,8 @@ class Edit:
 class Wanted:
     """Nothing in it is `auto`. `edit` is None for a generation; `partials` are previews an image, with `streamed` only.
 
-    `svg_author` is the model that writes an SVG, empty where it was left open.
+    `svg_author` is the model that writes an SVG, empty where it was left open. `linked` tells that the images are to be named by
+    link.
     """
 
     model: str
@@ -37,6 +38,7 @@ class Wanted:
     partials: int
     svg_author: str = ""
     edit: Edit | None = None
+    linked: bool = False
 
     @property
     def pixels(self) -> tuple[int, int]:
