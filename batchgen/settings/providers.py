@@ -40,7 +40,7 @@ Elsewhere = Callable[[str], tuple[Any, bool]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Written:
+class Written:
     """The keys of a table, and what each may hold."""
 
     base_url: str
@@ -59,7 +59,7 @@ class _Written:
     limits: dict[str, Any] = field(default_factory=dict)
 
 
-_KINDS = get_type_hints(_Written, include_extras=True)
+_KINDS = get_type_hints(Written, include_extras=True)
 _LIMITS = get_type_hints(LimitSettings, include_extras=True)
 _NEEDED = {
     "base_url": 'base_url is missing: say where its API is, like base_url = "https://gateway.example/v1"',
@@ -109,14 +109,14 @@ def _named(name: str, content: Any, place: str, elsewhere: Elsewhere) -> NamedPr
     )
 
 
-def _written(told: Mapping[str, Any], place: str) -> _Written:
+def _written(told: Mapping[str, Any], place: str) -> Written:
     for key in told:
         if key not in _KINDS:
             raise SettingsError(f"{place} {key} is not a key of a provider; the nearest is {toml.nearest(key, _KINDS)}")
     for key, words in _NEEDED.items():
         if key not in told:
             raise SettingsError(f"{place} {words}")
-    return _Written(**{key: _converted(value, _KINDS[key], f"{place} {key}") for key, value in told.items()})
+    return Written(**{key: _converted(value, _KINDS[key], f"{place} {key}") for key, value in told.items()})
 
 
 def _converted(value: Any, kind: Any, place: str) -> Any:
@@ -139,7 +139,7 @@ def _limits(told: Mapping[str, Any], place: str, elsewhere: Elsewhere) -> LimitS
     return LimitSettings(**values)
 
 
-def _check(written: _Written, place: str) -> None:
+def _check(written: Written, place: str) -> None:
     if wrong := wrong_address(written.base_url):
         raise SettingsError(f"{place} base_url = {shown(written.base_url)!r}: {wrong}")
     if wrong := wrong_variable(written.api_key_env):

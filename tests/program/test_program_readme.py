@@ -3,12 +3,14 @@
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import copied
 
 from batchgen.core.fields import REQUEST_FIELDS
 from batchgen.settings.model import tables
+from batchgen.settings.providers import Written
 
 from .conftest import KEY, REPOSITORY, Program, Server, clean_environment
 
@@ -47,6 +49,17 @@ def test_the_job_file_of_the_readme_is_one(program: Program) -> None:
     assert program.json("submit", "shown.toml")["batches"][0]["new"] == 8
     assert program.json("show", "spring", "cup-in-a-bright-studio-1024x1024")["state"] == "pending"
     assert "`cup-in-a-bright-studio-1024x1024`" in _README
+
+
+def test_the_providers_of_the_readme_are_ones(program: Program) -> None:
+    """The settings shown in the README can be used as they stand, and show every key that a provider has."""
+    text = re.findall(r"^```toml\n(.*?)^```", _README, re.MULTILINE | re.DOTALL)[1]
+    program.write("config.toml", text)
+    shown = program.json("config")
+    told = {key.split(".")[2] for key in shown if key.startswith("providers.")}
+    assert told == {field.name for field in fields(Written)}
+    program.write("signs.csv", "prompt,provider\nA fox,azure\nA bear,gateway\n")
+    assert program.json("check", "signs.csv")["manifests"][0]["problems"] == []
 
 
 def test_the_readme_names_every_command_and_every_field(program: Program) -> None:
