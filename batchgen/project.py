@@ -90,7 +90,7 @@ class Project:
         from batchgen.settings import jobfile
 
         if job is not None and not self.settings.compat.translate:
-            jobfile.refuse_untranslated(job)
+            jobfile.refuse_untranslated(job, self.accepted)
         profile = self._profile(said, job)
         of_job = {} if job is None else job.defaults
         defaults = {**BUILT_IN, **self.settings.defaults, **(profile or Profile()).defaults, **of_job, **said.fields}
@@ -138,7 +138,7 @@ class Project:
         profile = profiles.chosen(name, known, place)
         if not self.settings.compat.translate:
             source = job.path if job is not None and name in of_job else self.settings.sources[profiles.TABLE]
-            defaults.refuse_words(profile.defaults, f"{source}: [{profiles.TABLE}.{name}.defaults]")
+            defaults.refuse_words(profile.defaults, f"{source}: [{profiles.TABLE}.{name}.defaults]", self.accepted)
         return profile
 
     def lacks(self, provider: str) -> list[str]:

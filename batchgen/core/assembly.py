@@ -74,7 +74,7 @@ def assemble(
     fields, rewritten = translated(fields, catalog) if translate else (fields, ())
     is_variation = fields.get(OPERATION) == VARIATION and dialect.variations
     findings = [*row.findings, *_provider_findings(provider, dialects)]
-    findings += operations.too_much_for_a_variation(cells) if is_variation else _prompt_of(row, fields, rules)
+    findings += operations.too_much_for_a_variation(cells, dialect) if is_variation else _prompt_of(row, fields, rules)
     if not row.findings or cells:
         findings += _unstorable({**cells, **row.metadata})
     named, misnamed = inputs.references(fields)
@@ -85,7 +85,8 @@ def assemble(
     findings += operations.problems(operation, named, dialect)
     model, prompt = fields.pop("model"), fields.pop("prompt", "")
     if is_variation:
-        fields, prompt = operations.of_a_variation(fields), ""
+        fields, untouched = (operations.of_a_variation(found, cells) for found in (fields, untouched))
+        prompt = ""
     findings += _model_findings(model, fields, named, catalog)
     findings += _custom_id_findings(row.cells.get(CUSTOM_ID, row.derived or None))
     priority = row.cells.get(PRIORITY, 0)

@@ -26,15 +26,16 @@ def problems(operation: Value, named: Sequence[Reference], dialect: Dialect) -> 
     return []
 
 
-def too_much_for_a_variation(cells: Mapping[str, Value]) -> list[Finding]:
-    """What a row says that a variation cannot take; what is said for all rows is left out of it."""
-    known = ("prompt", *(name for name in PARAMETERS if name not in _OF_VARIATIONS))
+def too_much_for_a_variation(cells: Mapping[str, Value], dialect: Dialect) -> list[Finding]:
+    """What a row says that a variation cannot take."""
+    known = ("prompt", *(name for name in PARAMETERS if name not in (*_OF_VARIATIONS, *dialect.accepts)))
     return [Finding(name, f"is not taken by a variation: leave it empty, or {_INSTEAD}") for name in known if name in cells]
 
 
-def of_a_variation(fields: Mapping[str, Value]) -> dict[str, Value]:
-    """The parameters that go with a variation."""
-    return {name: value for name, value in fields.items() if name in _OF_VARIATIONS}
+def of_a_variation(fields: Mapping[str, Value], cells: Mapping[str, Value]) -> dict[str, Value]:
+    """The fields that go with a variation; what is said for all rows, as a quality always is, is left out of it."""
+    kept = (*_OF_VARIATIONS, *cells)
+    return {name: value for name, value in fields.items() if name in kept or name not in PARAMETERS}
 
 
 def _variation(named: Sequence[Reference], dialect: Dialect) -> list[Finding]:

@@ -1,6 +1,6 @@
 """A field of a request for every row: what is wrong with it is told once, and not on every line."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from batchgen.core import parameters, template, tutorials
 from batchgen.core.fields import INPUTS, REQUEST_FIELDS
@@ -36,13 +36,20 @@ def default(name: str, given: Given, place: str) -> Value:
     return checked
 
 
-def refuse_words(values: Mapping[str, Value], place: str) -> None:
+def untouched(name: str, given: Given, place: str) -> Value:
+    """The value of a field that some provider accepts as it is. Raises SettingsError for what no cell could hold."""
+    if not isinstance(given.value, Value):
+        raise SettingsError(f"{place} = {given.value!r}: must be a text, a number or a truth value")
+    return typed(name, given.value) if isinstance(given.value, str) else given.value
+
+
+def refuse_words(values: Mapping[str, Value], place: str, accepted: Collection[str] = ()) -> None:
     """Raises SettingsError where a word of the tutorials stands, for settings that have none rewritten.
 
-    `place` is the file and the table.
+    `place` is the file and the table, `accepted` are fields that some provider takes as they are.
     """
     for name, value in values.items():
-        if tutorials.is_translated(name, value):
+        if tutorials.is_translated(name, value) and name not in accepted:
             for finding in parameters.unfit(name, value):
                 raise SettingsError(f"{place} {name}: {finding.message}")
 

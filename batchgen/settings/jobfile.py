@@ -68,14 +68,17 @@ def read(path: Path) -> JobFile:
     )
 
 
-def refuse_untranslated(job: JobFile) -> None:
-    """Raises SettingsError where the job file says a word of the tutorials, for settings that have none rewritten."""
+def refuse_untranslated(job: JobFile, accepted: Collection[str]) -> None:
+    """Raises SettingsError where the job file says a word of the tutorials, for settings that have none rewritten.
+
+    `accepted` are fields that some provider takes as they are.
+    """
     for field in job.columns:
-        if field in tutorials.TRANSLATED and job.columns[field]:
+        if field in tutorials.TRANSLATED and job.columns[field] and field not in accepted:
             raise SettingsError(f"{job.path}: [columns] {field} {tutorials.FIELDS[field]}")
     for choice in job.matrix:
-        refuse_words(choice.fields, f"{job.path}: [matrix]")
-    refuse_words(job.defaults, f"{job.path}: [defaults]")
+        refuse_words(choice.fields, f"{job.path}: [matrix]", accepted)
+    refuse_words(job.defaults, f"{job.path}: [defaults]", accepted)
 
 
 def laid_over(paths: Sequence[str], jobs: Mapping[str, JobFile], options: Collection[str]) -> Mapping[str, Given]:

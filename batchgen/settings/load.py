@@ -2,7 +2,7 @@
 built-in.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, get_origin, get_type_hints
@@ -14,7 +14,7 @@ from batchgen.core.dialect import Dialect
 from batchgen.errors import SettingsError
 from batchgen.settings import providers, toml
 from batchgen.settings.check import check
-from batchgen.settings.defaults import FIELDS, default, is_field, refuse_words
+from batchgen.settings.defaults import FIELDS, default, is_field, refuse_words, untouched
 from batchgen.settings.model import OPENAI, NamedProvider, Secrets, Settings, tables
 from batchgen.settings.models import described
 from batchgen.settings.profiles import TABLE, parse
@@ -56,7 +56,7 @@ def load(
     found |= laid_over or {}
     found |= {key: Given(value, "option", cwd) for key, value in options.items()}
     home = path.parent.resolve() if path.is_file() else cwd
-    settings = _build(found, home, _secrets(environment, dotenv))
+    settings = _build(found, home, _secrets(environment, dotenv), providers.accepted(by_name))
     origins = {name: str(path) for name, told in ((TABLE, profiles), (providers.TABLE, by_name)) if told}
     settings = replace(
         settings,
@@ -125,7 +125,7 @@ def _nearest(name: str) -> str:
     return f"the nearest is [{table}] {key} ({_PREFIX}{table.upper()}__{key.upper()})"
 
 
-def _build(found: Mapping[str, Given], home: Path, secrets: Secrets) -> Settings:
+def _build(found: Mapping[str, Given], home: Path, secrets: Secrets, accepted: Collection[str]) -> Settings:
     sources = {key: given.source for key, given in found.items()}
     parts: dict[str, Any] = {}
     for part in fields(Settings):
@@ -141,10 +141,13 @@ def _build(found: Mapping[str, Given], home: Path, secrets: Secrets) -> Settings
         kind: Any = type(part.default)
         parts[part.name] = kind(**values)
     asked = {name.removeprefix("defaults."): given for name, given in found.items() if name.startswith("defaults.")}
-    defaults = {name: default(name, given, f"{given.source}: [defaults] {name}") for name, given in asked.items()}
+    defaults = {
+        name: (untouched if name in accepted else default)(name, given, f"{given.source}: [defaults] {name}")
+        for name, given in asked.items()
+    }
     if not parts["compat"].translate:
         for name, value in defaults.items():
-            refuse_words({name: value}, f"{asked[name].source}: [defaults]")
+            refuse_words({name: value}, f"{asked[name].source}: [defaults]", accepted)
     told = found.get(_MODELS)
     if told is not None:
         parts |= {"models": told.value, "catalog": described(told.value, told.source)}

@@ -73,6 +73,13 @@ def parse(content: Any, path: Path, elsewhere: Elsewhere) -> dict[str, NamedProv
     return {name: _named(name, table, f"{path}: [{TABLE}.{name}]", elsewhere) for name, table in found.items()}
 
 
+def accepted(content: Any) -> set[str]:
+    """The fields that some provider of a file accepts as they are; what is wrong with the file is told by `parse`."""
+    tables = content.values() if isinstance(content, dict) else ()
+    lists = [table.get("accepts") for table in tables if isinstance(table, dict)]
+    return {name for names in lists if isinstance(names, list) for name in names if isinstance(name, str)}
+
+
 def official(base_url: str) -> bool:
     """Whether an address is the vendor's own."""
     return not wrong_address(base_url) and urlsplit(base_url).hostname == _OFFICIAL_HOST

@@ -3,6 +3,7 @@
 import pytest
 
 from batchgen.core import fields
+from batchgen.core.fields import Words, mappable, match
 
 MATCHED = [
     # headers, mapping, fields, metadata
@@ -127,3 +128,28 @@ def test_a_column_is_found_by_its_header_or_its_field(headers, mapping, name, sl
     """The header first, in any case; else the field that it carries."""
     found = fields.match(headers, mapping).find(name)
     assert (found and (found.name, found.is_field)) == slot
+
+
+WORDS = Words(("style", "loraWeight"), ("seed",))
+
+
+@pytest.mark.parametrize(
+    ("headers", "taken"),
+    [
+        (["prompt", "Style", "LORAWEIGHT"], {"prompt", "style", "loraWeight"}),
+        (["prompt", "Negative Prompt"], {"prompt"}),
+        (["prompt", "seed"], {"prompt"}),
+        (["prompt", "seed", "Provider"], {"prompt", "seed", "provider"}),
+    ],
+)
+def test_words_that_a_provider_takes_are_fields(headers, taken):
+    """However a header writes them; those of other providers only where rows name theirs."""
+    assert set(dict(match(headers, {}, WORDS).fields)) == taken
+
+
+def test_a_word_can_be_given_to_another_column_or_to_none():
+    """As any field can."""
+    headers = ["prompt", "Look", "style"]
+    assert dict(match(headers, {"style": "Look"}, WORDS).fields)["style"] == 1
+    assert "style" not in dict(match(headers, {"style": ""}, WORDS).fields)
+    assert (mappable("LORA_WEIGHT", ["lora_weight"]), mappable("lora"), mappable("Style")) == ("lora_weight", None, "style")

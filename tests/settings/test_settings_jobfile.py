@@ -6,6 +6,7 @@ import pytest
 
 from batchgen.core import tabular, tutorials
 from batchgen.core.assembly import BUILT_IN, assemble
+from batchgen.core.fields import Words
 from batchgen.core.manifest import Row
 from batchgen.core.profile import Profile
 from batchgen.core.recipe import Recipe
@@ -234,7 +235,7 @@ def test_words_of_the_tutorials_are_rewritten_wherever_they_stand(read, tmp_path
         return Project(loaded).terms(Said({}, {}, None, update=False), read(M + job))
 
     found = terms(translate=True)
-    words = tutorials.TRANSLATED
+    words = Words(tutorials.TRANSLATED)
     (row,) = tabular.rows(iter(["prompt,Look\n", "A fox,oil\n"]), found.columns, words, tabs_first=False, prompted=False)
     (variant,) = found.recipe.variants(row)
     wanted, problems = assemble(variant, found.defaults, translate=True)
@@ -247,6 +248,15 @@ def test_words_of_the_tutorials_are_rewritten_wherever_they_stand(read, tmp_path
     with pytest.raises(SettingsError) as caught:
         terms(translate=False)
     assert str(caught.value).startswith(f"{tmp_path}/{told}")
+
+
+@pytest.mark.parametrize("job", [one[1] for one in WORDS if one[1]])
+def test_what_a_provider_accepts_is_let_be(read, tmp_path, job):
+    """Wherever it stands: whether the row's own provider takes it is told with the row."""
+    gateway = '[providers.gateway]\nbase_url = "http://localhost:1/v1"\napi_key_env = ""\naccepts = ["style", "quality"]\n'
+    (tmp_path / "config.toml").write_text(f"{gateway}[profiles.acme.defaults]\nquality = 'hd'\n")
+    found = Project(loading.load(None, {}, {}, tmp_path)).terms(Said({}, {}, None, update=False), read(M + job))
+    assert found.words == Words((), ("style", "quality"))
 
 
 def test_a_reference_that_a_job_file_names_lies_beside_it(read, tmp_path):

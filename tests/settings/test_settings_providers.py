@@ -180,3 +180,20 @@ def test_a_key_in_the_wrong_place_is_not_repeated(load, line, place):
         load(f"[providers.azure]\n{line}")
     assert place in str(caught.value)
     assert SECRET not in str(caught.value)
+
+
+def test_defaults_may_hold_what_a_provider_accepts(load):
+    """As it is, whatever the vendor says of it; rows of others are told on their lines."""
+    defaults = '[defaults]\nquality = "hd"\nstyle = "vivid"\nseed = 7\n'
+    found = load(f"{defaults}{LEAST}accepts = ['style', 'quality', 'seed']")
+    assert dict(found.defaults) == {"quality": "hd", "style": "vivid", "seed": 7}
+    for config in (
+        f"{defaults}{LEAST}",
+        f"{defaults}{LEAST}accepts = 7",
+        f"{defaults}[providers]\nazure = 7",
+        f"{defaults}providers = 7",
+    ):
+        with pytest.raises(SettingsError):
+            load(config)
+    with pytest.raises(SettingsError, match=r"\[defaults\] style = \['a'\]: must be a text, a number or a truth value"):
+        load(f"[defaults]\nstyle = ['a']\n{LEAST}accepts = ['style']")
