@@ -160,8 +160,8 @@ def request_of(row: Row[Any]) -> Request:
 
 # Statements are built once: at full speed, building them again for every call costs more than all the rest.
 # A state is written out and no parameter: else the database cannot tell that an index of that state's rows will do.
-_IS_PENDING = jobs.c.state == literal_column(f"'{State.PENDING}'")
-_WAITS_FOR_NOBODY = jobs.c.waits_for == literal_column("0")
+IS_PENDING = jobs.c.state == literal_column(f"'{State.PENDING}'")
+WAITS_FOR_NOBODY = jobs.c.waits_for == literal_column("0")
 _TAKE = (
     update(jobs)
     .where(jobs.c.id.in_(bindparam("ids", expanding=True)))
@@ -178,13 +178,13 @@ _RUNNING = (
 _LEFT_OUT = select(func.count()).where(
     jobs.c.batch_id == bindparam("batch"),
     jobs.c.provider == bindparam("provider"),
-    _IS_PENDING,
+    IS_PENDING,
     jobs.c.model.in_(bindparam("blocked", expanding=True)),
 )
 _WAITING = select(func.count()).where(
     jobs.c.batch_id == bindparam("batch"),
     jobs.c.provider == bindparam("provider"),
-    _IS_PENDING,
+    IS_PENDING,
     jobs.c.waits_for > 0,
     jobs.c.model.not_in(bindparam("blocked", expanding=True)),
 )
@@ -208,8 +208,8 @@ def _claimable(*, blocked: bool, only: bool) -> list[ColumnElement[bool]]:
     conditions = [
         jobs.c.batch_id == bindparam("batch"),
         jobs.c.provider == bindparam("provider"),
-        _IS_PENDING,
-        _WAITS_FOR_NOBODY,
+        IS_PENDING,
+        WAITS_FOR_NOBODY,
     ]
     if blocked:
         conditions.append(jobs.c.model.not_in(bindparam("blocked", expanding=True)))

@@ -11,11 +11,12 @@ from datetime import datetime
 
 from batchgen.artifacts.desk import Desk
 from batchgen.artifacts.office import Office
+from batchgen.core.job import State
 from batchgen.core.outcome import Ending, Outcome
 from batchgen.errors import DatabaseError, Halted
 from batchgen.providers.base import Provider
-from batchgen.store import leases, queue
-from batchgen.store.queue import Claim
+from batchgen.store import leases, queue, reports
+from batchgen.store.queue import Claim, Filter
 from batchgen.worker import halting
 from batchgen.worker.attempt import Attempt, Tools
 from batchgen.worker.copying import Copier
@@ -53,7 +54,7 @@ class Pool:
     def __init__(self, plan: Plan, doors: Doors, observer: Observer, run: Run | None = None) -> None:
         self._plan = plan
         self._run = run or Run()
-        self._run.halts.append(self._halt)
+        self._run.join(self)
         self._ledger = doors.ledger
         self._provider = doors.provider
         self._office = doors.office
@@ -77,6 +78,14 @@ class Pool:
     def in_flight(self) -> int:
         """How many attempts are out."""
         return len(self._running)
+
+    def leave(self) -> None:
+        """Bring no more work to the other pools of the run; to be called when `run` has ended, however it did."""
+        self._run.leave(self)
+
+    def look_again(self) -> None:
+        """See whether something is due by now."""
+        self._wake.set()
 
     def drain(self) -> None:
         """Claim nothing more; what is in flight is let finish."""
@@ -177,12 +186,12 @@ class Pool:
         wanted = self._scope.filter()
         due = await self._ledger.read(lambda tx: queue.next_due(tx, wanted))
         if due is not None and self._pacer.day_left == 0:
-            self._halt(halting.day_used_up(self._clock()))
+            self.halt(halting.day_used_up(self._clock()))
             return None
         if due is not None:
             wait_s = max(0.0, (due - self._clock()).total_seconds())
             if wait_s > self._plan.longest_wait_s and not self._running:
-                self._halt(halting.long_wait(due))
+                self.halt(halting.long_wait(due))
                 return None
             return min(_LOOK_S, wait_s)
         if self._running:
@@ -190,10 +199,17 @@ class Pool:
         is_made = await self._ledger.read(lambda tx: queue.is_running(tx, wanted))
         if is_made and await self._release_strays():
             return 0.0
-        if self._scope.limit_reached or not is_made:
+        if self._scope.limit_reached or not (is_made or await self._waits_for_others(wanted)):
             return None
         # Somebody else works on them; should that worker die, they are ours.
         return 0.0 if await self._reclaim() else _LOOK_S
+
+    async def _waits_for_others(self, wanted: Filter) -> bool:
+        """Whether jobs wait for results that other providers may still make, in this run or in another one."""
+        if not await self._ledger.read(lambda tx: queue.waiting(tx, wanted)):
+            return False
+        left = await self._ledger.read(lambda tx: reports.unfinished(tx, wanted.batches))
+        return not self._run.rest(self) or bool(left[State.RUNNING])
 
     async def _release_strays(self) -> bool:
         """Give back claims of this worker that it never heard of: the database went away while it was answering."""
@@ -221,7 +237,7 @@ class Pool:
             for claim in claims:
                 self._start(claim)
         if take.too_large and not self._running:
-            self._halt(halting.day_too_short(take.too_large, self._plan.limits.images_per_day, self._clock()))
+            self.halt(halting.day_too_short(take.too_large, self._plan.limits.images_per_day, self._clock()))
         elif take.too_large:
             # What is out may give images of the day back.
             await self._nap(_LOOK_S)
@@ -252,7 +268,7 @@ class Pool:
     def _hear(self, claim: Claim, ending: Ending, age_s: float) -> None:
         halt = self._hearing.hear(claim, ending, age_s)
         if halt is not None:
-            self._halt(halt)
+            self.halt(halt)
 
     def _observe(self, settled: Settled) -> None:
         self._scope.settled(settled)
@@ -267,7 +283,8 @@ class Pool:
             # Whoever makes the next image, it could not be stored either.
             self._run.halt(halting.storage_failed(settled.ending))
 
-    def _halt(self, reason: str) -> None:
+    def halt(self, reason: str) -> None:
+        """Drain, and say why; of several reasons the first one."""
         self.result.halted = self.result.halted or reason
         self.drain()
 

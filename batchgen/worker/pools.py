@@ -53,6 +53,8 @@ async def _to_its_end(pool: Pool) -> Result:
         await pool.run()
     except Halted as halt:
         pool.result.halted = str(halt)
+    finally:
+        pool.leave()
     return pool.result
 
 

@@ -1,9 +1,9 @@
 """Which jobs may still be claimed: the batches, less the models that are blocked, less what --limit leaves out."""
 
 import asyncio
-from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from batchgen.core.job import FINAL
 from batchgen.store.queue import Claim, Filter
@@ -11,15 +11,51 @@ from batchgen.worker.events import Settled
 from batchgen.worker.plan import Plan
 
 
+class Member(Protocol):
+    """A pool, as the others of its run know it."""
+
+    def halt(self, reason: str) -> None:
+        """Claim nothing more."""
+        ...
+
+    def look_again(self) -> None:
+        """See whether something is due by now."""
+        ...
+
+
 @dataclass(slots=True)
 class Run:
-    """What all pools of one run share: how many jobs they may start together (None: all), and what stops all of them."""
+    """What all pools of one run share: how many jobs they may start together (None: all), and when all of them are done.
+
+    A job may wait for the result of another provider's: a pool without work stays for as long as another one may bring it some.
+    """
 
     limit: int | None = None
     started: set[int] = field(default_factory=set)
     open: set[int] = field(default_factory=set)  # those of them that are not final
-    halts: list[Callable[[str], None]] = field(default_factory=list)
+    _moves: int = 0  # starts and ends of attempts
+    _members: dict[Member, int] = field(default_factory=dict)  # how many moves there had been when it last found nothing to do
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def join(self, member: Member) -> None:
+        """Be one of the pools, from before the first of them begins."""
+        self._members[member] = -1
+
+    def leave(self, member: Member) -> None:
+        """Be one of them no more."""
+        del self._members[member]
+
+    def moved(self) -> None:
+        """Something was started or has ended."""
+        self._moves += 1
+
+    def rest(self, member: Member) -> bool:
+        """Find nothing to do; True if that holds for all of them since the last move, so that nobody brings work to anybody."""
+        self._members[member] = self._moves
+        behind = [other for other, moves in self._members.items() if 0 <= moves < self._moves]
+        for other in behind:
+            other.look_again()
+        return all(moves == self._moves for moves in self._members.values())
 
     def turn(self) -> AbstractAsyncContextManager[object]:
         """To be held from the choice of jobs until they are counted, so that two pools do not both start the last one."""
@@ -27,8 +63,8 @@ class Run:
 
     def halt(self, reason: str) -> None:
         """Stop all pools."""
-        for halt in self.halts:
-            halt(reason)
+        for member in self._members:
+            member.halt(reason)
 
 
 @dataclass(slots=True)
@@ -62,6 +98,7 @@ class Scope:
 
     def claimed(self, claim: Claim) -> None:
         """Count a start."""
+        self.run.moved()
         if self.run.limit is not None:
             self.run.started.add(claim.job_id)
             self.run.open.add(claim.job_id)
@@ -75,5 +112,6 @@ class Scope:
 
     def settled(self, settled: Settled) -> None:
         """Count an end."""
+        self.run.moved()
         if settled.state in FINAL:
             self.run.open.discard(settled.claim.job_id)

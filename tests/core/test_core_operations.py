@@ -63,7 +63,7 @@ REFUSED = [
         "operation: variation: the API has no variations any more: write edit, with a prompt like 'a variation of this image'",
     ),
     ({"provider": "plain"}, "where a provider still has it, its table [providers.NAME] says variations = true"),
-    ({"provider": "gateway", "image": ""}, "operation: variation is made of one image, a file without a mask"),
+    ({"provider": "gateway", "image": ""}, "operation: variation is made of one image, a file or a result, without a mask"),
     ({"provider": "gateway", "image": "a.png;b.png"}, "operation: variation is made of one image"),
     ({"provider": "gateway", "image": "https://a.b/c.png"}, "operation: variation is made of one image"),
     ({"provider": "gateway", "mask": "hole.png"}, "operation: variation is made of one image"),

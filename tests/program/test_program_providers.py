@@ -174,7 +174,7 @@ def test_variations_are_made_where_they_still_are(shop: tuple[Program, Stage, St
     wrong = {
         "b,,variation,pictures/cup.png,,,": "3: operation: variation: the API has no variations any more: write edit, with",
         "c,,variation,pictures/cup.png,,,bad": "4: operation: variation: the API has no variations any more: write edit",
-        "d,,variation,,,,good": "5: operation: variation is made of one image, a file without a mask: name it in",
+        "d,,variation,,,,good": "5: operation: variation is made of one image, a file or a result, without a",
         "e,A fox,variation,pictures/cup.png,,,good": "6: prompt: is not taken by a variation: leave it empty, or write edit",
     }
     program.write("v.csv", rows + "a,,variation,pictures/cup.png,2,dall-e-2,good\n" + "\n".join(wrong))

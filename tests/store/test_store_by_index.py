@@ -133,3 +133,20 @@ def test_what_waits_for_others_is_not_walked_to_find_what_can_be_claimed(ledger,
     found = [step for step, _ in told if re.search(r"SEARCH (jobs|parents)\b.*INDEX ix", step)]
     assert found
     assert [step for step in found if index not in step] == []
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_providers_and_their_jobs_are_found_in_the_index_of_the_claim(ledger):
+    """A step for each of them, and no sorting: not even the jobs of the batch itself are walked that another one makes."""
+    ledger.submit(*(ledger.row(name, provider=name) for name in ("azure", "fal")))
+    batch = ledger.batch()
+    for ask in (
+        lambda tx: shares.named(tx, batch),
+        lambda tx: queue.claim(
+            tx, Filter([batch.id], rows_for={batch.id: ("fal",)}), Lease("one", ledger.at(9)), ledger.at(1), lambda _: 1
+        ),
+    ):
+        with plans(ledger.database) as told, ledger.database.write() as tx:
+            assert ask(tx)
+        assert any("ix_jobs_claim (batch_id=? AND provider" in step for step, _ in told)
+        assert [step for step, _ in told if "TEMP B-TREE" in step and "DISTINCT" not in step] == []

@@ -75,6 +75,21 @@ def test_the_providers_of_a_batch_are_those_of_its_unfinished_jobs(shop):
         assert shares.named(tx, batch) == ["later"]
 
 
+def test_jobs_that_wait_for_others_name_their_provider_too(ledger):
+    """Nobody can claim them yet, and somebody has to be there when they can be."""
+    rows = [ledger.row("hero", provider="azure"), ledger.row("child", provider="fal"), ledger.row("other", provider="azure")]
+    ledger.submit(*rows)
+    parent, child = ledger.ids("hero", "child")
+    ledger.sql("UPDATE jobs SET waits_for = 1 WHERE custom_id = 'child'")
+    ledger.sql("UPDATE jobs SET has_children = :true WHERE custom_id = 'hero'", true=True)
+    ledger.sql("INSERT INTO dependencies (job_id, parent_id) VALUES (:child, :parent)", child=child, parent=parent)
+    batch = ledger.batch()
+    wanted = Filter([batch.id], ["gpt-image-9"], rows_for={batch.id: ("fal",)})
+    with ledger.database.read() as tx:
+        assert shares.named(tx, batch) == ["azure", "fal"]
+        assert (queue.waiting(tx, wanted), queue.next_due(tx, wanted)) == (1, None)
+
+
 def test_a_changed_provider_is_taken_over_and_makes_nothing_again(shop):
     """It is no part of the request: what is made stays, what waits goes to the other one, and attempts keep who was asked."""
     shop.succeed(shop.claim(words=("fal",), provider="fal"))

@@ -1,7 +1,6 @@
 """Chains from end to end: a child is sent its parent's very bytes or nothing, and a run never waits for what cannot come."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 from hand import Hand
@@ -13,6 +12,7 @@ from batchgen.core.job import State
 from batchgen.core.outcome import Outcome
 from batchgen.store import control, reports
 from batchgen.store.control import Also
+from batchgen.worker.scope import Run
 
 COLUMNS = "custom_id,prompt,image,n,model,mask"
 COMIC = ["hero,a fox,,,,", "a,at sea,@hero,,,", "b,at home,@a;@hero,,,"]
@@ -76,7 +76,7 @@ def test_a_worker_waits_for_the_parent_that_another_one_makes(bench):
         plan = bench.plan(batch, concurrency=1)
         async with (
             ScriptedServer([hang()], then=images(1)) as server,
-            bench.pool(server, replace(plan, limit=1)) as maker,
+            bench.pool(server, plan, together=Run(limit=1)) as maker,
             bench.pool(server, plan) as waiter,
         ):
             making = asyncio.create_task(maker.run())

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import pytest
-from scripted_server import ScriptedServer, error, hang, image_body, png, reply
+from scripted_server import ScriptedServer, error, hang, image_body, images, png, reply
 from worker_bench import BOUND_S, Watcher, until
 
 from batchgen.core.job import State
@@ -145,3 +145,30 @@ def test_what_is_said_is_said_of_a_provider(bench):
     labelled.notice("waiting")
     labelled.alarm("no disk")
     assert watcher.told == ["azure: waiting", "azure: no disk"]
+
+
+CHAIN = ["hero,a fox,,azure", "small,smaller,@hero,fal", "large,larger,@small,azure", "other,a bear,,azure"]
+
+
+def chain(bench):
+    """Rows that take the results of another provider's, in turn."""
+    return bench.submit(CHAIN, columns="custom_id,prompt,image,provider", providers=("azure", "fal"))
+
+
+def test_a_job_waits_for_the_result_of_another_provider(bench):
+    """Who has nothing to do by now stays for as long as others may bring some, and all end together."""
+    batch = chain(bench)
+    servers = {"fal": ScriptedServer(then=images(1)), "azure": ScriptedServer(then=images(1))}
+    result = asyncio.run(together(bench, batch, servers))
+    assert (result.succeeded, result.halted) == (4, None)
+    assert [len(server.seen) for server in servers.values()] == [1, 3]
+
+
+def test_nobody_waits_for_a_provider_that_has_stopped(bench):
+    """The run ends with why: a key that is refused, and what waits for the results behind it."""
+    batch = chain(bench)
+    servers = {"fal": ScriptedServer(), "azure": ScriptedServer(then=error(401, "invalid_api_key"))}
+    result = asyncio.run(together(bench, batch, servers))
+    assert states(bench, batch) == {("azure", State.PENDING): 3, ("fal", State.PENDING): 1}
+    assert "azure: the provider refuses every request" in result.halted
+    assert "fal: pending for the results of others that nobody makes: 1" in result.halted

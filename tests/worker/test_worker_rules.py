@@ -273,3 +273,33 @@ def test_results_of_several_pools_are_one():
     whole.merge(Result(unknown=1), label="fal")
     whole.merge(Result(halted="bad key"), label="openai")
     assert whole == Result(succeeded=3, failed=3, cost_micros=12, unknown=1, halted="azure: no credit; openai: bad key")
+
+
+class Resting:
+    """A pool that only counts how often it is asked to look again."""
+
+    def __init__(self, run):
+        self.asked, self.halted = 0, ""
+        run.join(self)
+
+    def look_again(self):
+        self.asked += 1
+
+    def halt(self, reason):
+        self.halted = reason
+
+
+def test_all_pools_have_to_find_nothing_since_the_last_move():
+    """What one ends may be what another one waits for: who rested before is asked to look again."""
+    run = Run()
+    one, other = Resting(run), Resting(run)
+    assert not run.rest(one)
+    run.moved()
+    assert not run.rest(other)
+    assert (one.asked, other.asked) == (1, 0)
+    assert run.rest(one)
+    run.moved()
+    run.leave(other)
+    assert run.rest(one)
+    run.halt("no disk")
+    assert (one.halted, other.halted) == ("no disk", "")

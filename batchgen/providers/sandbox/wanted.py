@@ -19,8 +19,7 @@ class Edit:
 class Wanted:
     """Nothing in it is `auto`. `edit` is None for a generation; `partials` are previews an image, with `streamed` only.
 
-    `svg_author` is the model that writes an SVG, empty where it was left open. `linked` tells that the images are to be named by
-    link.
+    `svg_author` is the model that writes an SVG, empty where it was left open. `linked` tells that images are named by link.
     """
 
     model: str
