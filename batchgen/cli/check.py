@@ -65,7 +65,7 @@ def check_command(app: App, /, *, provider: str | None, moderation: bool, as_jso
 
 def _require_moderation(project: "Project", files: options.Files) -> None:
     """Raises WrongUsage where it cannot be asked for."""
-    project.require_keys(project.makers([""]))
+    project.makers.require(project.makers.named([""]))
     for path in files.paths:
         if path in _FIELD_VALUES and not Path(path).exists():
             raise WrongUsage(
@@ -102,14 +102,16 @@ def _remarks(project: "Project", wanted: "Collection[tuple[str, str]]") -> list[
     """What the providers say of the models that are asked for, where there is a key to ask them with."""
     asked: dict[str, set[str]] = {}
     for word, model in wanted:
-        for provider in project.makers([word]):
+        for provider in project.makers.named([word]):
             asked.setdefault(provider, set()).add(model)
-    told = {name: _models(project, name, sorted(models)) for name, models in sorted(asked.items()) if not project.lacks(name)}
+    told = {
+        name: _models(project, name, sorted(models)) for name, models in sorted(asked.items()) if not project.makers.lacks(name)
+    }
     return [f"{name}: {line}" if len(asked) > 1 else line for name, lines in told.items() for line in lines]
 
 
 def _models(project: "Project", provider: str, wanted: list[str]) -> list[str]:
-    found = asyncio.run(project.models(provider))
+    found = asyncio.run(project.makers.models(provider))
     if isinstance(found, str):
         return [f"the provider's models are not known: {found}"]
     missing = [f"the provider's list of models does not have {model}" for model in wanted if model not in found]

@@ -134,7 +134,7 @@ def _given_to(console: Console, project: "Project", stored: "list[Batch]", provi
 
     if provider is None or project.on_sandbox:
         return stored
-    project.require_keys([provider])
+    project.makers.require([provider])
     moving = [batch for batch in stored if batch.provider != provider and not batch.simulated]
     with project.database.write() as tx:
         moved = {batch.id: batches.give(tx, batch, provider) for batch in moving}

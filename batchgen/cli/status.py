@@ -19,9 +19,9 @@ def status_command(app: App, name: str | None, *, as_json: bool) -> None:
     with app.project() as project, project.database.read() as tx:
         found = batches.named(tx, [name]) if name else batches.every(tx)
         summaries = [reports.summary(tx, batch) for batch in found]
-        known = {provider: paces.find(tx, project.account(provider)) for provider in project.in_use(found)}
+        known = {provider: paces.find(tx, project.makers.account(provider)) for provider in project.makers.of_batches(found)}
     now = utc_now().timestamp()
-    paced = {provider: (pace, project.limits(provider)) for provider, pace in known.items() if pace is not None}
+    paced = {provider: (pace, project.makers.limits(provider)) for provider, pace in known.items() if pace is not None}
     told = {"paces": {provider: figures.pace_data(*pair, now) for provider, pair in paced.items()}}
     if as_json and name:
         data_json(figures.as_data(summaries[0]) | told)

@@ -50,7 +50,7 @@ def store(
 
     def allow(named: "Collection[str]") -> None:
         if with_keys:
-            project.require_keys(project.makers(named))
+            project.makers.require(project.makers.named(named))
 
     try:
         return submit(project.database, orders(project, files, sources, given), utc_now(), allow)
@@ -64,9 +64,9 @@ def orders(
     project: "Project", files: options.Files, sources: "list[Manifest]", given: dict[str, Any]
 ) -> "list[tuple[Manifest, Terms]]":
     """Each manifest with how its rows become requests. Raises WrongUsage."""
-    from batchgen.project import Said
+    from batchgen.project.orders import Said, accepted
 
-    taken: dict[str, Any] = {"translate": project.settings.compat.translate, "accepted": project.accepted}
+    taken: dict[str, Any] = {"translate": project.settings.compat.translate, "accepted": accepted(project.settings)}
     columns = options.column_mapping(given["columns"], **taken)
     said = Said(options.given_fields(given, **taken), columns, given["profile"], given["update"], children=given["yes"])
     return [(source, project.terms(said, files.jobs.get(path))) for source, path in zip(sources, files.paths, strict=True)]

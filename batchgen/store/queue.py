@@ -118,35 +118,6 @@ def next_due(tx: Connection, wanted: Filter) -> datetime | None:
     return min((moment for moment in due if moment is not None), default=None)
 
 
-def is_running(tx: Connection, wanted: Filter) -> bool:
-    """Whether somebody works on a job of these batches and this provider."""
-    return any(
-        tx.execute(_RUNNING, {"batch": batch_id, "provider": word}).first() is not None
-        for batch_id, words in wanted.parts()
-        for word in words
-    )
-
-
-def left_out(tx: Connection, wanted: Filter) -> int:
-    """How many jobs wait for a model that is blocked."""
-    waiting = [
-        tx.execute(_LEFT_OUT, {"batch": batch_id, "provider": word, "blocked": list(wanted.blocked_models)}).scalar_one()
-        for batch_id, words in wanted.parts()
-        for word in words
-    ]
-    return sum(waiting)
-
-
-def waiting(tx: Connection, wanted: Filter) -> int:
-    """How many jobs wait for the results of others, those of models that are blocked not counted."""
-    found = [
-        tx.execute(_WAITING, {"batch": batch_id, "provider": word, "blocked": list(wanted.blocked_models)}).scalar_one()
-        for batch_id, words in wanted.parts()
-        for word in words
-    ]
-    return sum(found)
-
-
 def mark_sent(tx: Connection, sent: Sequence[tuple[int, int]], now: datetime) -> list[bool]:
     """From here on these attempts (job, number) may be billed; False where the job was taken away: nothing may be sent then."""
     found = {(row.job_id, row.number) for row in tx.execute(_MARK, {"sent": sent, "now": now})}
@@ -170,24 +141,6 @@ _TAKE = (
     )
 )
 _OPEN = insert(attempts)
-_RUNNING = (
-    select(jobs.c.id)
-    .where(IS_RUNNING, jobs.c.batch_id == bindparam("batch"), jobs.c.provider == bindparam("provider"))
-    .limit(1)
-)
-_LEFT_OUT = select(func.count()).where(
-    jobs.c.batch_id == bindparam("batch"),
-    jobs.c.provider == bindparam("provider"),
-    IS_PENDING,
-    jobs.c.model.in_(bindparam("blocked", expanding=True)),
-)
-_WAITING = select(func.count()).where(
-    jobs.c.batch_id == bindparam("batch"),
-    jobs.c.provider == bindparam("provider"),
-    IS_PENDING,
-    jobs.c.waits_for > 0,
-    jobs.c.model.not_in(bindparam("blocked", expanding=True)),
-)
 # A proxy that gave up has a status, too, and the request went on behind it.
 _ANSWERS = select(func.count()).where(
     attempts.c.job_id == bindparam("of_job"), attempts.c.http_status.is_not(None), attempts.c.outcome != Outcome.UNKNOWN

@@ -15,7 +15,7 @@ from batchgen.core.job import State
 from batchgen.core.outcome import Ending, Outcome
 from batchgen.errors import DatabaseError, Halted
 from batchgen.providers.base import Provider
-from batchgen.store import leases, queue, reports
+from batchgen.store import leases, leftovers, queue, reports
 from batchgen.store.queue import Claim, Filter
 from batchgen.worker import halting
 from batchgen.worker.attempt import Attempt, Tools
@@ -196,7 +196,7 @@ class Pool:
             return min(_LOOK_S, wait_s)
         if self._running:
             return _LOOK_S
-        is_made = await self._ledger.read(lambda tx: queue.is_running(tx, wanted))
+        is_made = await self._ledger.read(lambda tx: leftovers.running(tx, wanted))
         if is_made and await self._release_strays():
             return 0.0
         if self._scope.limit_reached or not (is_made or await self._waits_for_others(wanted)):
@@ -206,7 +206,7 @@ class Pool:
 
     async def _waits_for_others(self, wanted: Filter) -> bool:
         """Whether jobs wait for results that other providers may still make, in this run or in another one."""
-        if not await self._ledger.read(lambda tx: queue.waiting(tx, wanted)):
+        if not await self._ledger.read(lambda tx: leftovers.waiting(tx, wanted)):
             return False
         left = await self._ledger.read(lambda tx: reports.unfinished(tx, wanted.batches))
         return not self._run.rest(self) or bool(left[State.RUNNING])
@@ -301,8 +301,8 @@ class Pool:
         if self.result.halted is not None or not (blocked or is_over):
             return
         wanted = self._scope.filter()
-        waiting = await self._ledger.read(lambda tx: queue.left_out(tx, wanted)) if blocked else 0
-        children = await self._ledger.read(lambda tx: queue.waiting(tx, wanted))
+        waiting = await self._ledger.read(lambda tx: leftovers.left_out(tx, wanted)) if blocked else 0
+        children = await self._ledger.read(lambda tx: leftovers.waiting(tx, wanted))
         if waiting:
             self.result.halted = halting.models_blocked(blocked, waiting, children)
         elif children and is_over:

@@ -11,7 +11,8 @@ from batchgen.core.manifest import Row
 from batchgen.core.profile import Profile
 from batchgen.core.recipe import Recipe
 from batchgen.errors import SettingsError
-from batchgen.project import Project, Said
+from batchgen.project import Project
+from batchgen.project.orders import Said
 from batchgen.settings import jobfile
 from batchgen.settings import load as loading
 from batchgen.settings.profiles import chosen

@@ -12,7 +12,7 @@ from batchgen.core.outcome import Ending, Outcome
 from batchgen.core.pricing import Basis, Cost
 from batchgen.core.request import Input
 from batchgen.core.retry import Verdict
-from batchgen.store import chains, closing, control, leases, listing, queue, reports, shares, shelf
+from batchgen.store import chains, closing, control, leases, leftovers, listing, queue, reports, shares, shelf
 from batchgen.store.closing import Closing, Finish
 from batchgen.store.leases import Lease
 from batchgen.store.queue import Filter
@@ -63,8 +63,8 @@ _ASKED = {
     "claim for two words of a provider": lambda tx, batch, ledger: queue.claim(
         tx, Filter([batch.id], rows_for={batch.id: ("", "azure")}), Lease("two", ledger.at(500)), ledger.at(400), lambda _: 1
     ),
-    "waiting for a model": lambda tx, batch, _: queue.left_out(tx, Filter([batch.id], ["gpt-image-2"])),
-    "running": lambda tx, batch, _: queue.is_running(tx, Filter([batch.id])),
+    "waiting for a model": lambda tx, batch, _: leftovers.left_out(tx, Filter([batch.id], ["gpt-image-2"])),
+    "running": lambda tx, batch, _: leftovers.running(tx, Filter([batch.id])),
     "providers": lambda tx, batch, _: shares.named(tx, batch),
     "failed": lambda tx, batch, _: reports.failed(tx, batch),
     "failures": lambda tx, batch, _: reports.failures(tx, batch, 5),
@@ -75,7 +75,7 @@ _ASKED = {
     "verify a parent": lambda tx, _, ledger: shelf.queue_again(tx, ledger.ids("parent"), ledger.at(3)),
     "what a child takes": lambda tx, batch, _: chains.with_results(tx, batch.id, [Input("image", "@parent", "")]),
     "whom a child waits for": lambda tx, _, ledger: chains.waited_for(tx, ledger.ids("child")[0]),
-    "waiting for others": lambda tx, batch, _: queue.waiting(tx, Filter([batch.id], ["gpt-image-2"])),
+    "waiting for others": lambda tx, batch, _: leftovers.waiting(tx, Filter([batch.id], ["gpt-image-2"])),
     "export": lambda tx, batch, _: list(listing.lines(tx, batch)),
     "resume": lambda tx, batch, ledger: control.requeue(tx, batch, ledger.at(5), control.Also(rejected=True)),
     "cancel": lambda tx, batch, ledger: control.cancel(tx, batch, [], ledger.at(5)),

@@ -4,7 +4,7 @@ import pytest
 
 from batchgen.core.job import State
 from batchgen.core.outcome import Outcome
-from batchgen.store import batches, queue, shares
+from batchgen.store import batches, leftovers, queue, shares
 from batchgen.store.queue import Filter
 
 
@@ -53,10 +53,10 @@ def test_what_is_asked_of_a_provider_is_about_its_own_jobs(shop):
     batch = shop.batch()
     azure, fal = (Filter([batch.id], ["gpt-image-2"], rows_for={batch.id: (word,)}) for word in ("azure", "fal"))
     with shop.database.read() as tx:
-        assert [queue.left_out(tx, wanted) for wanted in (azure, fal)] == [2, 1]
+        assert [leftovers.left_out(tx, wanted) for wanted in (azure, fal)] == [2, 1]
     shop.claim(words=("azure",))
     with shop.database.read() as tx:
-        assert [queue.is_running(tx, wanted) for wanted in (azure, fal)] == [True, False]
+        assert [leftovers.running(tx, wanted) for wanted in (azure, fal)] == [1, 0]
         assert queue.next_due(tx, Filter([batch.id], rows_for={batch.id: ("nobody",)})) is None
         assert queue.next_due(tx, Filter([batch.id], rows_for={batch.id: ("nobody", "fal")})) == shop.at(0)
 
@@ -87,7 +87,7 @@ def test_jobs_that_wait_for_others_name_their_provider_too(ledger):
     wanted = Filter([batch.id], ["gpt-image-9"], rows_for={batch.id: ("fal",)})
     with ledger.database.read() as tx:
         assert shares.named(tx, batch) == ["azure", "fal"]
-        assert (queue.waiting(tx, wanted), queue.next_due(tx, wanted)) == (1, None)
+        assert (leftovers.waiting(tx, wanted), queue.next_due(tx, wanted)) == (1, None)
 
 
 def test_a_changed_provider_is_taken_over_and_makes_nothing_again(shop):

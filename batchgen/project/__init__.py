@@ -1,0 +1,155 @@
+"""The composition root: settings become a database, a provider and a worker. It opens and closes, and has no verbs.
+
+What only a run needs is imported where a run is put together: `status` and `export` do not wait for an HTTP client.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, time
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from batchgen.core.address import masked_url
+from batchgen.project.makers import Makers
+from batchgen.settings.model import OPENAI, SANDBOX, Settings
+from batchgen.store import migrate, reports, shares
+from batchgen.store.engine import Database
+
+if TYPE_CHECKING:
+    from batchgen.core.retry import Policy
+    from batchgen.ingest.reading import Terms
+    from batchgen.project.orders import Said
+    from batchgen.providers.base import Moderator
+    from batchgen.settings.jobfile import JobFile
+    from batchgen.store.batches import Batch
+    from batchgen.worker.events import Observer
+    from batchgen.worker.plan import Plan
+    from batchgen.worker.pools import Pools
+
+
+def utc_now() -> datetime:
+    """The one clock of the program."""
+    return datetime.now(UTC)
+
+
+class Project:
+    """Everything a command needs. The database is brought up to date when it is opened."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.database = Database(settings.database.url)
+        self.root = Path(settings.storage.root)
+        self.makers = Makers(settings)
+
+    def __enter__(self) -> "Project":
+        migrate.upgrade(self.database)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.database.close()
+
+    @property
+    def shown_database(self) -> str:
+        """The database's URL for a person, without a password."""
+        return masked_url(self.settings.database.url)
+
+    @property
+    def on_sandbox(self) -> bool:
+        """Whether the settings name the sandbox."""
+        return self.settings.provider.name == SANDBOX
+
+    def terms(self, said: "Said", job: "JobFile | None" = None) -> "Terms":
+        """How the rows of a manifest become requests today; see `orders.terms`."""
+        from batchgen.project import orders
+
+        return orders.terms(self.settings, said, job, utc_now().date())
+
+    def wanted(self, batches: "Sequence[Batch]") -> list[str]:
+        """The providers that have something to do. Raises WrongUsage where one is not known any more, or lacks its key."""
+        words = ((self.makers.owner(batch), word) for batch in batches for word in self._named(batch))
+        found = list(dict.fromkeys(word or owner for owner, word in words))
+        self.makers.require(found)
+        return found
+
+    def plans(self, batches: "Sequence[Batch]") -> "list[Plan]":
+        """How to work on these batches: a plan for each provider that has something to do; one without, where there is nothing.
+
+        Raises WrongUsage as `wanted` does.
+        """
+        from batchgen.worker.plan import shared_out
+
+        owners = {batch.id: self.makers.owner(batch) for batch in batches}
+        # What a worker that died has left is looked after by somebody, also where nothing waits.
+        makers = self.wanted(batches) or [self.makers.chosen]
+        shared = shared_out(owners, {batch.id: self._named(batch) for batch in batches}, makers)
+        return [self._plan(batches, provider, rows_for) for provider, rows_for in shared.items()]
+
+    def _named(self, batch: "Batch") -> list[str]:
+        with self.database.read() as tx:
+            return shares.named(tx, batch)
+
+    def _plan(self, batches: "Sequence[Batch]", provider: str, rows_for: "dict[int, tuple[str, ...]]") -> "Plan":
+        from batchgen.worker.plan import Plan
+
+        limits, retry = self.makers.limits(provider), self.settings.retry
+        return Plan(
+            batches=[batch.id for batch in batches],
+            concurrency=self.makers.told_limits(provider).concurrency,
+            limits=limits,
+            policy=self.policy,
+            longest_wait_s=retry.longest_wait_s,
+            offline_s=retry.offline_s,
+            account=self.makers.account(provider),
+            images_today=self._images_today(provider) if limits.images_per_day else 0,
+            folders=[batch.name for batch in batches],
+            copies=self.settings.compat.translate,
+            provider=provider,
+            rows_for=rows_for,
+        )
+
+    @property
+    def policy(self) -> "Policy":
+        """How patiently to try again."""
+        from batchgen.core.retry import Policy
+
+        retry = self.settings.retry
+        return Policy(retry.max_attempts, retry.backoff_base_s, retry.backoff_cap_s, retry.unknown == "retry")
+
+    @asynccontextmanager
+    async def pools(self, plans: "Sequence[Plan]", observer: "Observer", limit: int | None) -> "AsyncIterator[Pools]":
+        """Workers with their providers, opened and closed; together they start `limit` jobs at most (None: all)."""
+        from batchgen.artifacts.office import Office
+        from batchgen.worker.ledger import Ledger
+        from batchgen.worker.pool import Doors, Pool
+        from batchgen.worker.pools import Labelled, Pools
+        from batchgen.worker.scope import Run
+
+        ledger = Ledger(self.database, patience_s=self.settings.retry.offline_s, tell=observer.alarm)
+        run, pools = Run(limit), {}
+        async with AsyncExitStack() as opened:
+            opened.push_async_callback(asyncio.to_thread, ledger.close)
+            for plan in plans:
+                name = plan.provider or OPENAI
+                provider = self.makers.asked(name)
+                opened.push_async_callback(provider.close)
+                await provider.open()
+                watcher = Labelled(observer, name) if len(plans) > 1 else observer
+                pools[name] = Pool(plan, Doors(ledger, provider, Office(self.root), utc_now), watcher, run)
+            yield Pools(pools)
+
+    @asynccontextmanager
+    async def moderator(self) -> "AsyncIterator[Moderator]":
+        """Who judges prompts, opened and closed."""
+        provider = self.makers.asked(self.makers.chosen)
+        await provider.open()
+        try:
+            yield provider
+        finally:
+            await provider.close()
+
+    def _images_today(self, provider: str) -> int:
+        midnight = datetime.combine(utc_now().date(), time(), UTC)
+        with self.database.read() as tx:
+            return reports.images_since(tx, midnight, provider=provider)

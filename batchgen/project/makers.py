@@ -1,0 +1,106 @@
+"""Who makes images, by the names of the settings: their keys, their limits, and the way to ask them.
+
+The HTTP client is imported where somebody is asked: `status` and `export` do not wait for it.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import date
+from typing import TYPE_CHECKING
+
+from batchgen.core.pace import Limits
+from batchgen.errors import WrongUsage
+from batchgen.settings.model import OPENAI, SANDBOX, LimitSettings, Settings
+from batchgen.store.batches import Batch
+
+if TYPE_CHECKING:
+    from batchgen.providers.openai import OpenAI
+    from batchgen.providers.simulated import Simulated
+
+# Nobody waits longer for what is only good to know.
+_SOON_S = 20.0
+
+
+class Makers:
+    """All that can be asked by these settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @property
+    def chosen(self) -> str:
+        """Who makes what names nobody, in this command."""
+        return self._settings.provider.name
+
+    def named(self, words: Collection[str]) -> list[str]:
+        """Who makes rows that name these, for real; the empty word is that of rows without one."""
+        return [] if self.chosen == SANDBOX else sorted({word or self.chosen for word in words})
+
+    def owner(self, batch: Batch) -> str:
+        """Who makes the jobs of a batch that name nobody."""
+        return SANDBOX if batch.simulated else batch.provider or self.chosen
+
+    def of_batches(self, batches: Sequence[Batch]) -> list[str]:
+        """Those that these batches can have to do with."""
+        real = self._settings.providers if any(not batch.simulated for batch in batches) else ()
+        return [*real, *([SANDBOX] if any(batch.simulated for batch in batches) else [])]
+
+    def lacks(self, name: str) -> list[str]:
+        """The variables that hold this one's key, and what else it is sent, and are not set."""
+        return [one for one in self._settings.providers[name].variables if not self._settings.secrets.reveal(one)]
+
+    def require(self, names: Collection[str]) -> None:
+        """Raises WrongUsage, with the way to get going, where one of these is not known any more, or lacks its key."""
+        for name in (name for name in names if name != SANDBOX):
+            if name not in self._settings.providers:
+                place = f"[providers.{name}] of the settings"
+                raise WrongUsage(f"jobs are to be made by {name}, which nobody knows any more: describe it in {place}")
+            for variable in self.lacks(name):
+                whose = "" if name == OPENAI else f" for {name}"
+                raise WrongUsage(
+                    f"there is no API key{whose}: set {variable} in the environment or in a file .env here; "
+                    "to try everything without a key and for nothing, add --provider sandbox"
+                )
+
+    def limits(self, name: str) -> Limits:
+        """The account's limits as they are configured."""
+        told = self.told_limits(name)
+        return Limits(told.images_per_minute, told.requests_per_minute, told.tokens_per_minute, told.images_per_day)
+
+    def told_limits(self, name: str) -> LimitSettings:
+        """The same as it was told, with how many requests may be out at once."""
+        return self._settings.limits if name == SANDBOX else self._settings.providers[name].limits
+
+    def account(self, name: str) -> str:
+        """Whose limits hold: the provider's address, and the name under which the key is kept, stand for the account."""
+        if name == SANDBOX:
+            return SANDBOX
+        told = self._settings.providers[name]
+        return f"{told.base_url.rstrip('/')} {told.api_key_env}".rstrip()
+
+    def asked(self, name: str) -> "OpenAI | Simulated":
+        """A provider, to be opened and closed."""
+        from batchgen.providers.sandbox import SandboxOptions, parse_faults
+        from batchgen.providers.simulated import Simulated
+
+        if name != SANDBOX:
+            return self._real(name, self._settings.providers[name].timeout_s)
+        sandbox = self._settings.sandbox
+        faults = parse_faults(sandbox.faults)
+        options = SandboxOptions(sandbox.latency_s, sandbox.images_per_minute, faults, catalog=self._settings.catalog)
+        return Simulated(options, timeout_s=self._settings.provider.timeout_s)
+
+    async def models(self, name: str) -> dict[str, date | None] | str:
+        """What a provider says of its models, or why that cannot be known."""
+        asked = self._real(name, _SOON_S)
+        await asked.open()
+        try:
+            return await asked.models()
+        finally:
+            await asked.close()
+
+    def _real(self, name: str, timeout_s: float) -> "OpenAI":
+        from batchgen.providers.openai import OpenAI
+
+        told, reveal = self._settings.providers[name], self._settings.secrets.reveal
+        key, wire = reveal(told.api_key_env), told.revealed(reveal)
+        return OpenAI(told.base_url, key, timeout_s=timeout_s, private_links=told.private_links, wire=wire)
