@@ -28,6 +28,8 @@ class Outcome(StrEnum):
 GIVEN_UP = (Outcome.UNKNOWN, Outcome.LOST, Outcome.STORAGE_FAILED, Outcome.SUPERSEDED)
 # Of these, ends whose answer had come: all but its images is known.
 WITHOUT_IMAGES = (Outcome.STORAGE_FAILED, Outcome.SUPERSEDED)
+# Codes of what was rejected on this side, since its files are not what they were: the API has refused nothing.
+REFUSED_HERE = ("input_changed", "result_changed", "result_unfit")
 
 
 @dataclass(frozen=True, slots=True)

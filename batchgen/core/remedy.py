@@ -19,10 +19,8 @@ _BY_CODE = {
         "[provider] private_links = true, or make it answer with b64_json"
     ),
     "link_failed": "`batchgen show` names the file with the link, while it leads to the image; then `batchgen resume`",
-    "input_changed": "put the file back, or submit the manifest with --update to use the one that is there now",
-    "result_changed": (
-        "`batchgen verify NAME --repair` finds the image or has it made again; then `batchgen resume NAME --rejected`"
-    ),
+    "input_changed": "put the file back and `batchgen resume`, or submit with --update to use the one that is there now",
+    "result_changed": "`batchgen verify NAME --repair` finds the image or has it made again; then `batchgen resume NAME`",
     "result_unfit": "change the row that it is made from, or this one, and submit with --update",
     "parent_failed": "mend the row that it is made from, or resume that one: this one goes along",
     "rate_limit_exceeded": "one request asks for more than the account's whole limit; lower n and submit with --update",
@@ -32,11 +30,13 @@ _BY_CODE = {
 BOUGHT_IN_VAIN = frozenset({"link_refused"})
 
 _BY_STATUS = {
-    **dict.fromkeys(range(300, 400), "set [provider] base_url to the address that answers itself; no redirect is followed"),
+    **dict.fromkeys(
+        range(300, 400), "set base_url of the provider to the address that answers itself; no redirect is followed"
+    ),
     401: "check the key: `batchgen config` says which variable it is read from",
     402: "the account has no credit left; add some, then run again",
     403: "the account may not do this; check its permissions, its country and its verification, then run again",
-    404: "the address answers, but not as an Images API; check [provider] base_url",
+    404: "the address answers, but not as an Images API; check base_url of the provider: `batchgen config` shows it",
 }
 
 _BY_OUTCOME = {
@@ -46,7 +46,7 @@ _BY_OUTCOME = {
     Outcome.INVALID_REPLY: "the provider answered without a usable image; try later with `batchgen resume`",
     Outcome.ACCOUNT_BLOCKED: "the provider refuses this account; see its message, then run again",
     Outcome.STORAGE_FAILED: "make room or set the permissions of the storage folder, then run again",
-    Outcome.OFFLINE: "check the network and [provider] base_url, then run again",
+    Outcome.OFFLINE: "check the network and base_url of the provider, then run again",
 }
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, selec
 
 from batchgen.core import identity
 from batchgen.core.job import State
-from batchgen.core.outcome import Outcome
+from batchgen.core.outcome import REFUSED_HERE, Outcome
 from batchgen.errors import UnknownBatch
 from batchgen.store import chains
 from batchgen.store.batches import Batch
@@ -39,12 +39,18 @@ class Also:
 
 
 def requeue(tx: Connection, batch: Batch, now: datetime, also: Also) -> int:
-    """Failed jobs become pending with a clean record, and with them those that failed because of them. Returns how many."""
+    """Failed jobs become pending with a clean record, and with them those that failed because of them. Returns how many.
+
+    What was not even sent, because an input file had changed, was refused by nobody and is tried again.
+    """
     held_back = [
         outcome for outcome, wanted in ((Outcome.REJECTED, also.rejected), (Outcome.UNKNOWN, also.unknown)) if not wanted
     ]
     left_out = exists().where(
-        attempts.c.job_id == jobs.c.id, attempts.c.number == jobs.c.attempt, attempts.c.outcome.in_(held_back)
+        attempts.c.job_id == jobs.c.id,
+        attempts.c.number == jobs.c.attempt,
+        attempts.c.outcome.in_(held_back),
+        func.coalesce(attempts.c.error_code, "").not_in(REFUSED_HERE),
     )
     wanted: list[ColumnElement[bool]] = [and_(jobs.c.state == State.FAILED, jobs.c.failed_by.is_(None), ~left_out)]
     if also.cancelled:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, literal
 
 from batchgen.core import identity
 from batchgen.core.job import FINAL, State
-from batchgen.core.outcome import Outcome
+from batchgen.core.outcome import REFUSED_HERE, Outcome
 from batchgen.core.pricing import Basis
 from batchgen.errors import UnknownBatch
 from batchgen.store import chains
@@ -137,7 +137,8 @@ def unfinished(tx: Connection, batch_ids: Sequence[int]) -> dict[State, int]:
 
 def failed(tx: Connection, batch: Batch) -> Failed:
     """How many jobs of a batch have failed, and why they would not be tried again without a word of a person."""
-    rejected, unknown = (func.count(case((attempts.c.outcome == why, 1))) for why in (Outcome.REJECTED, Outcome.UNKNOWN))
+    by_api = and_(attempts.c.outcome == Outcome.REJECTED, func.coalesce(attempts.c.error_code, "").not_in(REFUSED_HERE))
+    rejected, unknown = (func.count(case((why, 1))) for why in (by_api, attempts.c.outcome == Outcome.UNKNOWN))
     query = select(func.count(), rejected, unknown, func.count(jobs.c.failed_by)).select_from(jobs.outerjoin(attempts, _LAST))
     return Failed(*tx.execute(query.where(jobs.c.batch_id == batch.id, jobs.c.state == State.FAILED)).one())
 

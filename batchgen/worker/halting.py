@@ -42,7 +42,7 @@ def models_blocked(models: dict[str, str], waiting: int, children: int = 0) -> s
 
 def nobody_makes(children: int) -> str:
     """The line for jobs that wait for results which nobody is making."""
-    return f"pending for the results of others that nobody makes: {children:,}; `batchgen resume` queues those again"
+    return f"pending for the results of others that nobody makes: {children:,}; run again, or `batchgen resume` if those failed"
 
 
 def day_too_short(images: int, limit: int, now: datetime) -> str:

@@ -52,7 +52,10 @@ def shared_out(
 
 @dataclass(slots=True)
 class Result:
-    """Counts of jobs that became final in this run, and its money in USD micros. `halted` says why it ended early."""
+    """Counts of jobs that became final in this run, and its money in USD micros. `halted` says why it ended early.
+
+    `is_stuck` tells that it did so because nobody makes what its jobs wait for, which has its cause elsewhere.
+    """
 
     succeeded: int = 0
     failed: int = 0
@@ -64,6 +67,7 @@ class Result:
     unknown_micros: int = 0
     remarked: int = 0
     halted: str | None = None
+    is_stuck: bool = False
 
     def add(self, closed: Closed) -> None:
         """Count an attempt and what became of its job."""
@@ -83,7 +87,7 @@ class Result:
     def merge(self, other: "Result", *, label: str) -> None:
         """Count what another pool did; what made it halt is told with the label."""
         for part in fields(Result):
-            if part.name != "halted":
+            if part.name not in ("halted", "is_stuck"):
                 setattr(self, part.name, getattr(self, part.name) + getattr(other, part.name))
         if other.halted is not None:
             self.halted = "; ".join(filter(None, (self.halted, f"{label}: {other.halted}")))

@@ -306,7 +306,7 @@ class Pool:
         if waiting:
             self.result.halted = halting.models_blocked(blocked, waiting, children)
         elif children and is_over:
-            self.result.halted = halting.nobody_makes(children)
+            self.result.halted, self.result.is_stuck = halting.nobody_makes(children), True
 
     async def _nap(self, seconds: float) -> None:
         with suppress(TimeoutError):

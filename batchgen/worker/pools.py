@@ -43,7 +43,8 @@ class Pools:
         if len(results) == 1:
             return results[0]
         whole = Result()
-        for name, result in zip(self._pools, results, strict=True):
+        # The cause is told before what follows from it.
+        for name, result in sorted(zip(self._pools, results, strict=True), key=lambda one: one[1].is_stuck):
             whole.merge(result, label=name)
         return whole
 

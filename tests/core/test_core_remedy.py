@@ -23,7 +23,7 @@ TOLD = [
     (Outcome.ACCOUNT_BLOCKED, "billing_hard_limit_reached", 400, "billing limit"),
     (Outcome.ACCOUNT_BLOCKED, "billing_not_active", 429, "activate it"),
     (Outcome.ACCOUNT_BLOCKED, "model_not_found", 404, "--model"),
-    (Outcome.ACCOUNT_BLOCKED, None, 308, "[provider] base_url"),
+    (Outcome.ACCOUNT_BLOCKED, None, 308, "base_url of the provider"),
     (Outcome.INVALID_REPLY, "link_refused", 200, "private_links"),
     (Outcome.INVALID_REPLY, "link_failed", 200, "batchgen resume"),
     (Outcome.ACCOUNT_BLOCKED, None, 402, "credit"),

@@ -12,8 +12,20 @@ _UNVERIFIED = "Your organization must be verified to use the model `gpt-image-2.
 _TOO_LARGE = "Request too large on input-images per min: Limit 1, Requested 2."
 
 STATUSES = (
-    Case("301 to another host", [redirect(301)], HALTED, says="[provider] base_url", message="redirects to http://localhost:"),
-    Case("307 to another host", [redirect(307)], HALTED, says="[provider] base_url", message="redirects to http://localhost:"),
+    Case(
+        "301 to another host",
+        [redirect(301)],
+        HALTED,
+        says="base_url of the provider",
+        message="redirects to http://localhost:",
+    ),
+    Case(
+        "307 to another host",
+        [redirect(307)],
+        HALTED,
+        says="base_url of the provider",
+        message="redirects to http://localhost:",
+    ),
     Case(
         "308 to another path", [reply(308, "", {"Location": "/v2/images/generations"})], HALTED, says="the address redirects)"
     ),
@@ -35,7 +47,7 @@ STATUSES = (
         says="pending for models that the account cannot use: 1",
     ),
     Case("404 about the address", [error(404, None, "Invalid URL (POST /v1/images)", _BAD)], HALTED, says="check [provider]"),
-    Case("404, a proxy's page", [page(404, "404 Not Found")], HALTED, says="check [provider] base_url"),
+    Case("404, a proxy's page", [page(404, "404 Not Found")], HALTED, says="base_url of the provider"),
     Case("404 model_not_found", [error(404, "model_not_found", _NO_MODEL, _BAD)], HALTED, says="ask for access"),
     Case("408", [page(408, "408 Request Timeout")], TRIED_AGAIN),
     Case("409", [error(409, None, "Conflict.")], TRIED_AGAIN),

@@ -104,7 +104,7 @@ def test_what_may_have_been_billed_is_asked_for_again_only_with_a_word(
         ("401=1", "", "check the key"),
         ("quota=1", "", "no credit left"),
         ("404=1", "", "ask for access"),
-        ("", "/nowhere", "check [provider] base_url"),
+        ("", "/nowhere", "base_url of the provider"),
     ],
 )
 def test_a_blocked_account_is_three_and_fails_no_job(

@@ -162,7 +162,7 @@ def test_a_blocked_model_lets_the_others_go_on(bench):
         (error(401, "invalid_api_key", "Incorrect API key"), "check the key"),
         (error(429, "insufficient_quota"), "no credit left"),
         (error(429, "project_spend_limit_exceeded"), "spending limit"),
-        (reply(404, "<html>no such page"), "[provider] base_url"),
+        (reply(404, "<html>no such page"), "base_url of the provider"),
     ],
 )
 def test_a_blocked_account_halts_at_once(bench, behaviour, words):
