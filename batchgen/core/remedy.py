@@ -16,7 +16,7 @@ _BY_CODE = {
     "model_not_found": "the account cannot use this model; name another one with --model and --update, or ask for access",
     "link_refused": (
         "`batchgen show` names the file with the link; if the server is your own, allow its links with "
-        "[provider] private_links = true, or make it answer with b64_json"
+        "private_links = true in its table of the settings, or make it answer with b64_json"
     ),
     "link_failed": "`batchgen show` names the file with the link, while it leads to the image; then `batchgen resume`",
     "input_changed": "put the file back and `batchgen resume`, or submit with --update to use the one that is there now",

@@ -46,7 +46,7 @@ STATUSES = (
         HALTED,
         says="pending for models that the account cannot use: 1",
     ),
-    Case("404 about the address", [error(404, None, "Invalid URL (POST /v1/images)", _BAD)], HALTED, says="check [provider]"),
+    Case("404 about the address", [error(404, None, "Invalid URL (POST /v1/images)", _BAD)], HALTED, says="check base_url"),
     Case("404, a proxy's page", [page(404, "404 Not Found")], HALTED, says="base_url of the provider"),
     Case("404 model_not_found", [error(404, "model_not_found", _NO_MODEL, _BAD)], HALTED, says="ask for access"),
     Case("408", [page(408, "408 Request Timeout")], TRIED_AGAIN),
