@@ -79,8 +79,8 @@ def assemble(
         findings += _unstorable({**cells, **row.metadata})
     named, misnamed = inputs.references(fields)
     findings += misnamed
-    for column in INPUT_COLUMNS:
-        fields.pop(column, None)
+    if not fields.keys().isdisjoint(INPUT_COLUMNS):
+        fields = {name: value for name, value in fields.items() if name not in INPUT_COLUMNS}
     operation = fields.pop(OPERATION, EDIT if named else GENERATE)
     findings += operations.problems(operation, named, dialect)
     model, prompt = fields.pop("model"), fields.pop("prompt", "")
@@ -124,7 +124,7 @@ def _checked(model: str, items: tuple[tuple[str, Value, type], ...], catalog: Ca
 
 def _without_images_of_others(defaults: Mapping[str, Value], cells: Mapping[str, Value]) -> Mapping[str, Value]:
     """A row that names images takes none from the defaults: `image_1` shall not come behind a default's `image`."""
-    if not any(column in cells for column in _IMAGES) or not any(column in defaults for column in (IMAGE, AN_IMAGE)):
+    if cells.keys().isdisjoint(_IMAGES) or not (IMAGE in defaults or AN_IMAGE in defaults):
         return defaults
     return {name: value for name, value in defaults.items() if name not in _IMAGES}
 

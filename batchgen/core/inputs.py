@@ -78,6 +78,8 @@ def references(cells: Mapping[str, Value]) -> tuple[list[Reference], list[Findin
     """The input images that a row names, in their order, and what is wrong with how it does."""
     named: list[Reference] = []
     findings: list[Finding] = []
+    if cells.keys().isdisjoint(INPUT_COLUMNS):
+        return named, findings
     for column in INPUT_COLUMNS:
         if column not in cells:
             continue

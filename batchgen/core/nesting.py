@@ -15,6 +15,8 @@ _DEEPEST = max(map(len, _PLACES.values()))
 
 def folded(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Fields as a body has them."""
+    if fields.keys().isdisjoint(_PLACES):
+        return dict(fields)
     body: dict[str, Any] = {}
     for field, value in fields.items():
         *path, last = _PLACES.get(field, (field,))

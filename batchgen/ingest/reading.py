@@ -172,12 +172,14 @@ def _checked(row: Row, terms: Terms, inputs: InputFiles) -> tuple[Wanted | None,
 
 
 def _told(row: Row, wanted: Wanted, terms: Terms) -> list[str]:
-    told = list(_warnings(wanted.request.model, tuple(wanted.request.parameters.items()), terms.catalog))
-    told += [finding.message for finding in input_warnings(terms.catalog.find(wanted.request.model), wanted.request)]
-    if terms.simulated and (gone := parameters.unavailable(wanted.request.model, terms.day, terms.catalog)):
-        is_simulated = terms.catalog.find(wanted.request.model) is not None
+    model = wanted.request.model
+    told = list(_warnings(model, tuple(wanted.request.parameters.items()), terms.catalog))
+    if wanted.request.inputs:
+        told += [finding.message for finding in input_warnings(terms.catalog.find(model), wanted.request)]
+    if terms.simulated and (gone := _unavailable(model, terms.day, terms.catalog)):
+        is_simulated = terms.catalog.find(model) is not None
         told.append(f"{gone}; only the sandbox still answers to it" if is_simulated else gone)
-    if terms.dialect_of(row).official and (soon := parameters.ending(wanted.request.model, terms.day, terms.catalog)):
+    if terms.dialect_of(row).official and (soon := _ending(model, terms.day, terms.catalog)):
         told.append(soon)
     return [shortened(message) for message in told]
 
@@ -186,8 +188,13 @@ def _shut_down(row: Row, terms: Terms) -> tuple[Finding, ...]:
     model = row.cells.get("model", terms.defaults["model"])
     if not terms.dialect_of(row).official or not row.cells or not isinstance(model, str) or not model:
         return ()
-    gone = parameters.unavailable(model, terms.day, terms.catalog)
+    gone = _unavailable(model, terms.day, terms.catalog)
     return (Finding("model", gone),) if gone else ()
+
+
+# The same few models are asked about for every row.
+_unavailable = lru_cache(maxsize=256)(parameters.unavailable)
+_ending = lru_cache(maxsize=256)(parameters.ending)
 
 
 @lru_cache(maxsize=4096)

@@ -43,6 +43,10 @@ class UtcTime(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
+# Made once: `json.dumps` would make one for every value.
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 class JsonText(TypeDecorator[Any]):
     """A JSON value as text, so that both databases keep the order of its keys and its numbers as they were."""
 
@@ -51,7 +55,7 @@ class JsonText(TypeDecorator[Any]):
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str:
         """Encode; what does not fit into ASCII stays readable."""
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return _compact.encode(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         """Decode; an absent row of an outer join is an empty object."""
