@@ -107,6 +107,7 @@ class Project:
             copies=self.settings.compat.translate,
             provider=provider,
             rows_for=rows_for,
+            catalog=self.settings.catalog,
         )
 
     @property
