@@ -204,7 +204,8 @@ def _report(console: Console, project: "Project", scope: _Scope, result: "Result
         console.tell(f"this run: {figures.run_line(result, simulated=scope.simulated)}")
     if result.remarked:
         console.tell(
-            f"{counted(result.remarked, 'answer')} in another size than asked for: the column remark of an export says which"
+            f"{counted(result.remarked, 'answer')} with a remark, like another size than asked for: "
+            "the column remark of an export says which"
         )
     for summary in summaries:
         if summary.artifacts:
