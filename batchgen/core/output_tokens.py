@@ -4,7 +4,7 @@
 it lies from 2.5, which is good for an estimate. `auto` lets the server choose: anything the model takes.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from itertools import product
@@ -27,6 +27,25 @@ class Span:
     least: int
     likely: int
     most: int
+
+    @classmethod
+    def exactly(cls, count: int) -> "Span":
+        """A figure that is certain."""
+        return cls(count, count, count)
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether there is nothing between the least and the most."""
+        return self.least == self.most
+
+    def __iter__(self) -> Iterator[int]:
+        return iter((self.least, self.likely, self.most))
+
+    def __add__(self, other: "Span") -> "Span":
+        return Span(self.least + other.least, self.likely + other.likely, self.most + other.most)
+
+    def __mul__(self, times: int) -> "Span":
+        return Span(self.least * times, self.likely * times, self.most * times)
 
 
 @dataclass(frozen=True, slots=True)
