@@ -5,6 +5,7 @@
     │   ├── SettingsError       a key, a value, a file of settings
     │   ├── ManifestError       problems of manifests, all of them at once
     │   │   └── NotAgreed           what costs more than the change itself: a person may agree
+    │   ├── TooDear             a run that costs more than a person wants to be asked about
     │   ├── UnknownBatch        no batch (or no job in it) of that name
     │   └── DatabaseError       cannot be opened, or is newer than the program
     └── Halted              exit 3: the run ended before its jobs did, and a person is needed
@@ -33,6 +34,10 @@ class ManifestError(WrongUsage):
 
 class NotAgreed(ManifestError):
     """What was made from changed rows would be made again as well; the text names it and the option."""
+
+
+class TooDear(WrongUsage):
+    """A run would cost more than it may without a word of a person; nothing was sent."""
 
 
 class UnknownBatch(WrongUsage):

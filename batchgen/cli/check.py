@@ -120,11 +120,7 @@ def _models(project: "Project", provider: str, wanted: list[str]) -> list[str]:
 
 
 def _lines(one: "Checked") -> list[str]:
-    count = len(one.problems) + one.more_problems
-    lines = [f"{one.manifest}: {counted(one.rows, 'row')}, {counted(count, 'problem')}"]
-    lines += [f"  {problem}" for problem in _together(one.problems)]
-    if one.more_problems:
-        lines.append(f"  ... and {one.more_problems:,} more")
+    lines = problem_lines(one.manifest, one.problems, one.more_problems, counted(one.rows, "row"))
     lines += [] if one.moderated is None else _moderation(one.moderated)
     lines += [f"  warning: {warning}" for warning in one.warnings]
     if one.same.count:
@@ -135,6 +131,20 @@ def _lines(one: "Checked") -> list[str]:
         lines.append("  what would be sent, of the first rows:" if one.rows > len(one.first) else "  what would be sent:")
     lines += [f"  line {row.line}, {row.custom_id}: {one_line(_sent(row), _MOST_SHOWN)}" for row in one.first]
     return lines
+
+
+def problem_lines(manifest: str, problems: "Sequence[Problem]", more: int, *told: str) -> list[str]:
+    """What is wrong with a manifest, below a line that counts; `told` comes before the count, `more` are not listed."""
+    lines = [f"{manifest}: {', '.join([*told, counted(len(problems) + more, 'problem')])}"]
+    lines += [f"  {problem}" for problem in _together(problems)]
+    return [*lines, f"  ... and {more:,} more"] if more else lines
+
+
+def problem_data(problems: "Sequence[Problem]") -> list[dict[str, Any]]:
+    """The same for a program."""
+    return [
+        {"file": problem.file, "line": problem.line, "field": problem.field, "message": problem.message} for problem in problems
+    ]
 
 
 def _together(problems: "Sequence[Problem]") -> list[str]:
@@ -185,10 +195,7 @@ def _as_data(one: "Checked") -> dict[str, Any]:
         "manifest": one.manifest,
         "batch": one.batch,
         "rows": one.rows,
-        "problems": [
-            {"file": problem.file, "line": problem.line, "field": problem.field, "message": problem.message}
-            for problem in one.problems
-        ],
+        "problems": problem_data(one.problems),
         "more_problems": one.more_problems,
         "warnings": list(one.warnings),
         "moderation": None if one.moderated is None else _moderation_data(one.moderated),

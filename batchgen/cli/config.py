@@ -87,4 +87,6 @@ def _flat(told: "Mapping[str, Any]") -> "Iterator[tuple[str, Any]]":
 
 
 def _shown(value: Any) -> str:
-    return ", ".join(value) if isinstance(value, list | tuple) else str(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key} = {one}" for key, one in value.items())
+    return ", ".join(map(_shown, value)) if isinstance(value, list | tuple) else str(value)

@@ -18,6 +18,7 @@ _INTERRUPTED = 130
 # Command -> the module that has it, under the command's own name. Only the one that is asked for is imported.
 _COMMANDS = {
     "check": "check",
+    "estimate": "estimate",
     "submit": "submit",
     "run": "run",
     "resume": "run",

@@ -21,7 +21,8 @@ The dates are api.openai.com's; gateways may go on. Rates, formats and snapshots
 @pass_app
 def models_command(app: App, *, as_json: bool) -> None:
     """What each model takes and costs, with those of the settings."""
-    found = [_model(model) for model in app.settings().catalog.models]
+    catalog = app.settings().catalog
+    found = [_model(model, catalog) for model in catalog.models]
     if as_json:
         data_json({"models": found})
         return
@@ -31,18 +32,18 @@ def models_command(app: App, *, as_json: bool) -> None:
     data(_LEGEND)
 
 
-def _model(model: Any) -> dict[str, Any]:
+def _model(model: Any, catalog: Any) -> dict[str, Any]:
     from datetime import UTC, datetime
 
-    from batchgen.core import pricing
+    from batchgen.core import output_tokens, pricing
     from batchgen.core.usage import Usage
 
     today = datetime.now(UTC).date()
-    rates = pricing.rates_on(model.name, today)
+    price = pricing.price_on(model.name, today, catalog)
     prices = {}
     for quality in model.qualities:
-        tokens = pricing.output_tokens(model.name, quality, "1024x1024")
-        cost = None if tokens is None else pricing.cost_micros(model.name, Usage(output_tokens=tokens), today)
+        tokens = output_tokens.published(catalog.tokens_like(model.name), quality, "1024x1024")
+        cost = None if tokens is None else pricing.cost_micros(model.name, Usage(output_tokens=tokens), today, catalog)
         prices[quality] = None if cost is None else pricing.dollars(cost)
     return {
         "name": model.name,
@@ -54,13 +55,15 @@ def _model(model: Any) -> dict[str, Any]:
         "replacement": model.replacement or None,
         "image_cost_usd": {"1024x1024": prices},
         "usd_per_million_tokens": None
-        if rates is None
+        if price is None
         else {
-            "text_in": str(rates.text_in),
-            "image_in": str(rates.image_in),
-            "image_out": str(rates.image_out),
-            "text_out": str(rates.text_out),
-            "source": rates.source,
+            "text_in": str(price.text_in),
+            "image_in": str(price.image_in),
+            "image_out": str(price.image_out),
+            "text_out": str(price.other_out),
+            "batch_part": None if model.batch_part is None else str(model.batch_part),
+            "source": price.source,
+            "read": price.read.isoformat() if price.read else None,
         },
     }
 

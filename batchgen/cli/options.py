@@ -44,7 +44,9 @@ def manifests(*, required: bool) -> Callable[[_Command], _Command]:
             click.option("--name", help="Name of the batch, for one manifest; may hold strftime fields, as in daily-%Y-%m-%d."),
             click.option("--update", is_flag=True, help="Make rows again whose request differs from what the batch holds."),
             click.option(
-                "--yes", is_flag=True, help="With --update: also make again what was made from such rows; do not ask."
+                "--yes",
+                is_flag=True,
+                help="Do not ask: with --update, also make again what was made from such rows; start what costs much.",
             ),
             click.option(
                 "--column",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from batchgen.cli import figures, options, progress, submit
+from batchgen.cli import figures, forecast, options, progress, submit
 from batchgen.cli.app import App, pass_app
 from batchgen.cli.console import Console, counted, data_json
 from batchgen.cli.signals import Stopping
@@ -61,6 +61,7 @@ def run_command(app: App, /, **given: Any) -> int:
 @click.option("--rejected", is_flag=True, help="Also what the API refused.")
 @click.option("--unknown", is_flag=True, help="Also what may have been billed: its answer was lost.")
 @click.option("--cancelled", is_flag=True, help="Also what was cancelled.")
+@click.option("--yes", is_flag=True, help="Start what costs much without asking.")
 @options.provider
 @_work_options
 @pass_app
@@ -94,6 +95,7 @@ def _run(app: App, given: dict[str, Any], *, requeue: bool) -> int:
         scope = _scope(app, project, files, given)
         if requeue:
             _requeue(app.console, project, scope, given)
+        forecast.tell(app.console, project, scope.batches, given["limit"], yes=given["yes"])
         result, stopped_by = _work(app.console, project, scope, given)
         _report(app.console, project, scope, result, as_json=given["as_json"])
         failed = _tell_failures(app.console, project, scope, result)
@@ -204,7 +206,8 @@ def _report(console: Console, project: "Project", scope: _Scope, result: "Result
         console.tell(f"this run: {figures.run_line(result, simulated=scope.simulated)}")
     if result.remarked:
         console.tell(
-            f"{counted(result.remarked, 'answer')} in another size than asked for: the column remark of an export says which"
+            f"{counted(result.remarked, 'answer')} with a remark, like another size than asked for: "
+            "the column remark of an export says which"
         )
     for summary in summaries:
         if summary.artifacts:

@@ -120,7 +120,7 @@ def _buy_again(app: App, project: "Project", found: _Found, *, yes: bool) -> Non
     if not gone:
         return
     with project.database.read() as tx:
-        found.loss = loss = repair.loss(tx, gone, utc_now().date())
+        found.loss = loss = repair.loss(tx, gone, utc_now().date(), project.settings.catalog)
     cost = "at a price that is not known" if loss.cost_micros is None else f"for about ${dollars(loss.cost_micros)}"
     if loss.images:
         app.console.need(f"to be bought again: {counted(loss.images, 'image')} of {counted(loss.jobs, 'job')}, {cost}")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from batchgen.core.pricing import parse_size
+from batchgen.core.output_tokens import parse_size
 
 
 class Artifact(msgspec.Struct, frozen=True):

@@ -1,12 +1,16 @@
 """What each model accepts and until when it answers: data, not code. `VENDORS` is what is built in.
 
-Source of every figure: the vendor's SDK 3.52.0, its OpenAPI text of 2026-08 and its deprecation page, read on 2026-11-21.
+Source of every rule: the vendor's SDK 3.52.0, its OpenAPI text of 2026-08 and its deprecation page, read on 2026-11-21. Prices
+and tokens have sources of their own (`core/prices.py`, `core/output_tokens.py`).
 What those leave open is listed as `uncertain`: it warns and never refuses.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
+from decimal import Decimal
+
+from batchgen.core.prices import BATCH_PART, PRICES, Price
 
 DEFAULT_MODEL = "gpt-image-2.5-flare"
 
@@ -24,7 +28,11 @@ class SizeRule:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One model. `sizes` lists what is allowed, or is a rule; both allow `auto`, as `qualities` does."""
+    """One model. `sizes` lists what is allowed, or is a rule; both allow `auto`, as `qualities` does.
+
+    `price` has an entry for each day on which it changed. `tokens_like` names the model whose images take as many tokens as
+    those of this one, `batch_part` is the part of the price that the vendor's Batch API takes (None: not known).
+    """
 
     name: str
     qualities: tuple[str, ...]
@@ -37,6 +45,9 @@ class Model:
     fidelities: tuple[str, ...] | None = None  # values of input_fidelity; none: it must be left out; None: not documented
     takes_markup: bool | None = False  # None: not documented
     uncertain: tuple[tuple[str, str], ...] = ()  # (parameter, value): the documents contradict each other or are silent
+    price: tuple[Price, ...] = ()
+    tokens_like: str = ""
+    batch_part: Decimal | None = None
 
     def shut_down_by(self, day: date) -> bool:
         """True from the day on which api.openai.com no longer answers to this model."""
@@ -70,6 +81,11 @@ class Catalog:
             return Catalog((*self.models, model))
         return Catalog(tuple(model if known.name == model.name else known for known in self.models))
 
+    def tokens_like(self, name: str) -> str:
+        """The model whose figures say how many tokens an image takes, in and out; an unknown name stays as it is."""
+        model = self.find(name)
+        return name if model is None else model.tokens_like or model.name
+
     @property
     def names(self) -> tuple[str, ...]:
         """Every model name, without snapshots."""
@@ -83,7 +99,7 @@ _COMPLEXITY_UNKNOWN = (("complexity", "low"), ("complexity", "medium"), ("comple
 _FIDELITY_UNKNOWN = (("input_fidelity", "high"), ("input_fidelity", "low"))
 _UNTIL_DECEMBER = date(2026, 12, 1)
 
-_MODELS: tuple[Model, ...] = (
+_RULES: tuple[Model, ...] = (
     *(
         Model(
             name=f"gpt-image-2.6-{variant}",
@@ -165,4 +181,12 @@ GONE: dict[str, tuple[date, str]] = {
     "dall-e-2": (date(2026, 5, 12), DEFAULT_MODEL),
 }
 
-VENDORS = Catalog(_MODELS)
+# No batch price of 2.6 is known; that it has none is reported and not certain.
+_WITHOUT_BATCH = ("gpt-image-2.6-sunburst", "gpt-image-2.6-flare")
+
+VENDORS = Catalog(
+    tuple(
+        replace(model, price=PRICES[model.name], batch_part=None if model.name in _WITHOUT_BATCH else BATCH_PART)
+        for model in _RULES
+    )
+)

@@ -4,8 +4,8 @@ What only a run needs is imported where a run is put together: `status` and `exp
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime, time
 from pathlib import Path
 from types import TracebackType
@@ -49,6 +49,16 @@ class Project:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.database.close()
+
+    @contextmanager
+    def ledger_if_any(self) -> Iterator[Database | None]:
+        """The database where there is one already, None where nothing was stored yet: looking makes none."""
+        if not Database.exists(self.settings.database.url) or migrate.current(self.database) is None:
+            self.database.close()
+            yield None
+            return
+        with self:
+            yield self.database
 
     @property
     def shown_database(self) -> str:
@@ -107,6 +117,7 @@ class Project:
             copies=self.settings.compat.translate,
             provider=provider,
             rows_for=rows_for,
+            catalog=self.settings.catalog,
         )
 
     @property

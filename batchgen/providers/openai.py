@@ -15,7 +15,6 @@ from batchgen.core.dialect import VENDORS_WIRE, Wire
 from batchgen.core.outcome import Ending, Outcome
 from batchgen.core.pace import NOTHING_TOLD, Told
 from batchgen.core.request import EDIT, GENERATE, Request
-from batchgen.core.usage import Usage
 from batchgen.providers import moderation, refusals, streamed
 from batchgen.providers.asking import Asking
 from batchgen.providers.base import Answer
@@ -24,7 +23,7 @@ from batchgen.providers.links import LinkFailed, LinkRefused, Links
 from batchgen.providers.listening import Stream
 from batchgen.providers.masking import Mask
 from batchgen.providers.refusals import limit_of
-from batchgen.providers.reported import added, read_usage
+from batchgen.providers.reported import NOTHING_REPORTED, Reported, added, read_usage
 from batchgen.providers.streamed import Gallery, OnPreview
 from batchgen.providers.uploads import InputChanged, edit_body
 
@@ -145,12 +144,12 @@ class OpenAI:
             refusal = refusals.read(reply.status, self._mask.data(reply.body))
             return self._redacted(refusals.ending(refusal, reply.headers, datetime.now(UTC)))
         found = moderation.read(reply.body, len(texts))
-        return self._redacted(_invalid(reply, found, Usage())) if isinstance(found, str) else found
+        return self._redacted(_invalid(reply, found, NOTHING_REPORTED)) if isinstance(found, str) else found
 
     def read(self, reply: HttpReply, request: Request, now: datetime) -> Answer:
         """What a complete reply says; see `Provider.read`."""
         if 200 <= reply.status < 300:
-            answer = _images(reply, request.images) if reply.stream is None else self._of(reply.stream, reply, request, now)
+            answer = _images(reply, request) if reply.stream is None else self._of(reply.stream, reply, request, now)
             told = _told(reply.headers)
             if told is not NOTHING_TOLD:
                 answer = replace(answer, ending=replace(answer.ending, told=told))
@@ -164,7 +163,8 @@ class OpenAI:
     def _of(self, stream: Stream, reply: HttpReply, request: Request, now: datetime) -> Answer:
         """What came of a stream; what it cost is what the events say of it, and not known where one may be missing."""
         found = streamed.parts(stream.events)
-        usage = Usage() if found.broken else added([read_usage(one) for one in found.usages])
+        told = [] if found.broken else [read_usage(one, has_inputs=bool(request.inputs)) for one in found.usages]
+        usage = added(told)
         images, broken = _decoded(found.images)
         if len(images) >= request.images:
             return Answer(_ended(Outcome.SUCCEEDED, reply, usage), images)
@@ -208,13 +208,13 @@ async def _body(request: Request, *, json_edits: bool) -> AsyncIterator[aiohttp.
         yield body
 
 
-def _images(reply: HttpReply, wanted: int) -> Answer:
+def _images(reply: HttpReply, request: Request) -> Answer:
     try:
         body = _decoder.decode(reply.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         words = f"the reply is not the JSON of the Images API: {error}"
-        return Answer(_invalid(reply, words, Usage()), unread=reply.body)
-    usage = read_usage(body.usage, body.svg_usage)
+        return Answer(_invalid(reply, words, NOTHING_REPORTED), unread=reply.body)
+    usage = read_usage(body.usage, body.svg_usage, has_inputs=bool(request.inputs))
     texts = [image.b64_json for image in body.data or [] if image.b64_json]
     images, broken = _decoded(texts)
     if isinstance(reply.linked, LinkFailed | LinkRefused):
@@ -222,11 +222,11 @@ def _images(reply: HttpReply, wanted: int) -> Answer:
         words = f"the server made the image and answered with a link, and it could not be fetched: {reply.linked}"
         return Answer(_invalid(reply, words, usage, code=code), images, unread=reply.body)
     images += reply.linked
-    if len(images) >= wanted:
+    if len(images) >= request.images:
         return Answer(_ended(Outcome.SUCCEEDED, reply, usage), images)
     if broken is not None:
         return Answer(_invalid(reply, f"the reply holds broken base64: {broken}", usage), images, unread=reply.body)
-    return Answer(_invalid(reply, _too_few(images, wanted), usage, code="too_few_images"), images)
+    return Answer(_invalid(reply, _too_few(images, request.images), usage, code="too_few_images"), images)
 
 
 def _too_few(images: Sequence[bytes], wanted: int) -> str:
@@ -260,13 +260,14 @@ def _decoded(texts: Sequence[str]) -> tuple[tuple[bytes, ...], Exception | None]
     return tuple(images), broken
 
 
-def _ended(outcome: Outcome, reply: HttpReply, usage: Usage) -> Ending:
-    return Ending(outcome, http_status=reply.status, request_id=_request_id(reply), usage=usage)
+def _ended(outcome: Outcome, reply: HttpReply, told: Reported) -> Ending:
+    request_id = _request_id(reply)
+    return Ending(outcome, http_status=reply.status, request_id=request_id, usage=told.usage, remark=told.remark)
 
 
 def _request_id(reply: HttpReply) -> str | None:
     return reply.headers.get("x-request-id")
 
 
-def _invalid(reply: HttpReply, message: str, usage: Usage, *, code: str = "invalid_reply") -> Ending:
-    return replace(_ended(Outcome.INVALID_REPLY, reply, usage), error_code=code, error_message=message)
+def _invalid(reply: HttpReply, message: str, told: Reported, *, code: str = "invalid_reply") -> Ending:
+    return replace(_ended(Outcome.INVALID_REPLY, reply, told), error_code=code, error_message=message)

@@ -62,6 +62,13 @@ class LimitSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetSettings:
+    """What may be spent, in USD. Above `confirm_above_usd` a run asks before it starts; 0 asks never."""
+
+    confirm_above_usd: Annotated[float, Meta(ge=0)] = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class NamedProvider:
     """Everything that is known of one who makes images. `told` is its table as it was written, empty for the built-in one.
 
@@ -144,6 +151,7 @@ class Settings:
     storage: StorageSettings = StorageSettings()
     provider: ProviderSettings = ProviderSettings()
     limits: LimitSettings = LimitSettings()
+    budget: BudgetSettings = BudgetSettings()
     retry: RetrySettings = RetrySettings()
     sandbox: SandboxSettings = SandboxSettings()
     compat: CompatSettings = CompatSettings()

@@ -11,8 +11,10 @@ from typing import Any, get_type_hints
 import msgspec
 
 from batchgen.core.catalog import VENDORS, Catalog, Model, SizeRule
+from batchgen.core.output_tokens import FIGURES
 from batchgen.core.parameters import PARAMETERS, Choice
 from batchgen.errors import SettingsError
+from batchgen.settings import prices as priced
 
 # A rule of free sizes is said as "free".
 _KINDS: dict[str, Any] = {**get_type_hints(Model), "sizes": tuple[str, ...]}
@@ -34,6 +36,7 @@ def described(tables: Any, source: str) -> Catalog:
         if not isinstance(table, dict):
             raise SettingsError(f"{place} must be a table with the facts of a model")
         facts = {key: _fact(key, value, place) for key, value in table.items()}
+        _check_tokens_like(facts.get("tokens_like", ""), place)
         catalog = catalog.with_model(_model(catalog.find(name), name, facts, place))
     return catalog
 
@@ -44,6 +47,8 @@ def _model(known: Model | None, name: str, facts: dict[str, Any], place: str) ->
         if missing:
             raise SettingsError(f"{place} is not in the catalog: say its {' and '.join(missing)} as well")
         return Model(name, **facts)
+    if "price" in facts:
+        facts = {**facts, "price": priced.laid_over(known.price, facts["price"])}
     settled = {_CHOSEN_BY.get(key) for key in facts}
     return replace(
         known,
@@ -51,7 +56,7 @@ def _model(known: Model | None, name: str, facts: dict[str, Any], place: str) ->
         uncertain=tuple(pair for pair in known.uncertain if pair[0] not in settled),
         certain_sizes=known.certain_sizes or "sizes" in facts,
         # A table about a snapshot is about that one alone.
-        **{"snapshots": known.snapshots if known.name == name else (), **facts},
+        **{"snapshots": known.snapshots if known.name == name else (), "tokens_like": known.tokens_like or known.name, **facts},
     )
 
 
@@ -60,7 +65,11 @@ def _fact(key: str, value: Any, place: str) -> Any:
         raise SettingsError(f"{place} {key} is no fact of a model; {_nearest(key, value)}")
     if key == "sizes":
         return _sizes(value, place)
+    if key == "price":
+        return priced.parse(value, f"{place} price")
     fact = _converted(key, value, place)
+    if key == "batch_part" and not 0 <= fact <= 1:
+        raise SettingsError(f"{place} {key} = {value!r}: must be a part of the price, from 0 to 1")
     kind = PARAMETERS.get(_CHOSEN_BY.get(key, ""))
     if not isinstance(kind, Choice):
         return fact
@@ -68,6 +77,12 @@ def _fact(key: str, value: Any, place: str) -> Any:
         if word not in kind.words:
             raise SettingsError(f"{place} {key}: {word}: must be one of {', '.join(kind.words)}")
     return _without_auto(fact)
+
+
+def _check_tokens_like(name: str, place: str) -> None:
+    if name and name not in FIGURES:
+        known = ", ".join(FIGURES)
+        raise SettingsError(f"{place} tokens_like = {name!r}: must be a model whose tokens are known: {known}")
 
 
 def _converted(key: str, value: Any, place: str) -> Any:

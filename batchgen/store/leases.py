@@ -1,6 +1,6 @@
 """What is running: who holds it, until when, and what a worker that went silent left."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, literal_column, select, update
@@ -36,6 +36,7 @@ class Opened:
     reserved_micros: int | None
     is_settled: bool  # closed for good: neither open nor given up
     is_answered: bool = False  # given up by its own worker: there is nothing to learn but that its images are there
+    started_at: datetime = field(kw_only=True)
 
 
 def renew(tx: Connection, lease: Lease) -> None:
@@ -79,6 +80,7 @@ def _opened_where(tx: Connection, condition: ColumnElement[bool], *, newest: boo
             row.reserved_micros,
             row.outcome not in (None, *GIVEN_UP),
             row.outcome in WITHOUT_IMAGES,
+            started_at=row.started_at,
         )
         for row in tx.execute(query)
     ]

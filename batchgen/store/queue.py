@@ -58,6 +58,7 @@ class Claim:
     have: tuple[int, ...] = ()  # ordinals of images of this very request that came with earlier attempts
     replaces: tuple[str, ...] = ()  # paths of images that an earlier request of this job left
     once: str = ""  # the same for every attempt until a complete answer has come, see `identity.once`
+    started_at: datetime = field(kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def claim(
         rows += _due_of(tx, wanted, batch_id, words, now, most - len(rows))
         if len(rows) >= most:
             break
-    claims = list(takewhile(lambda claimed: fits(claimed.request), (_claim(tx, row, reserve) for row in rows)))
+    claims = list(takewhile(lambda claimed: fits(claimed.request), (_claim(tx, row, reserve, now) for row in rows)))
     if not claims:
         return []
     tx.execute(_TAKE, {"ids": [claimed.job_id for claimed in claims], "owner": lease.owner, "until": lease.expires_at})
@@ -218,7 +219,7 @@ def _earliest(blocked: bool, only: bool) -> Select[Any]:
     return select(func.min(jobs.c.available_at)).where(*_claimable(blocked=blocked, only=only))
 
 
-def _claim(tx: Connection, row: Row[Any], reserve: Callable[[Request], int | None]) -> Claim:
+def _claim(tx: Connection, row: Row[Any], reserve: Callable[[Request], int | None], now: datetime) -> Claim:
     """`row` is the job as it was before it was taken."""
     request = request_of(row)
     if any(one.is_result for one in request.inputs):
@@ -231,7 +232,8 @@ def _claim(tx: Connection, row: Row[Any], reserve: Callable[[Request], int | Non
     fared = (row.failures, row.unknowns)
     answers = tx.execute(_ANSWERS, {"of_job": row.id}).scalar_one() if row.attempt else 0
     once = identity.once(row.created_at, row.id, row.fingerprint, request.images, answers)
-    return Claim(row.id, row.attempt + 1, row.folder, row.custom_id, request, *fared, reserve(request), have, replaces, once)
+    named = (row.id, row.attempt + 1, row.folder, row.custom_id)
+    return Claim(*named, request, *fared, reserve(request), have, replaces, once, started_at=now)
 
 
 def _earlier_images(tx: Connection, row: Row[Any]) -> tuple[tuple[int, ...], tuple[str, ...]]:

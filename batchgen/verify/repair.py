@@ -12,6 +12,7 @@ from pathlib import Path
 from batchgen.artifacts import files
 from batchgen.artifacts.syncs import sync_folder
 from batchgen.core import pricing
+from batchgen.core.catalog import VENDORS, Catalog
 from batchgen.core.job import State
 from batchgen.store import shelf
 from batchgen.store.engine import Database, Transaction
@@ -61,14 +62,13 @@ def adopt(database: Database, root: Path, wrong: Sequence[Checked]) -> Iterator[
                 yield Adopted(home.path, found)
 
 
-def loss(tx: Transaction, gone: Sequence[Shelved], day: date) -> Loss:
+def loss(tx: Transaction, gone: Sequence[Shelved], day: date, catalog: Catalog = VENDORS) -> Loss:
     """What it means to give these images up."""
     counts: dict[int, int] = {}
     for image in _to_make_again(gone):
         counts[image.job_id] = counts.get(image.job_id, 0) + 1
-    costs = [
-        pricing.likely_micros(request.asking_for(counts[job]), day) for job, request in shelf.requests_of(tx, list(counts))
-    ]
+    wanted = (request.asking_for(counts[job]) for job, request in shelf.requests_of(tx, list(counts)))
+    costs = [pricing.likely_micros(request, day, catalog) for request in wanted]
     images = sum(counts.values())
     known = [cost for cost in costs if cost is not None]
     return Loss(images, len(counts), sum(known) if len(known) == len(costs) else None, len(gone) - images)

@@ -5,11 +5,11 @@ to get it back costs more than most of those calls. Large ones spend their time 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 
 from batchgen.artifacts.desk import Desk
+from batchgen.core.catalog import Catalog
 from batchgen.worker.keeping import Arrival, Kept, keep
 from batchgen.worker.together import Together
 
@@ -19,11 +19,11 @@ _LOAD_BYTES = 1024 * 1024
 
 
 class Intake:
-    """Keeps what arrives. `clock` gives aware UTC times."""
+    """Keeps what arrives; `catalog` says what an answer without usage should cost."""
 
-    def __init__(self, desk: Desk, clock: Callable[[], datetime]) -> None:
+    def __init__(self, desk: Desk, catalog: Catalog) -> None:
         self._desk = desk
-        self._clock = clock
+        self._catalog = catalog
         self._arriving: Together[Arrival, Kept] = Together(
             self._keep, most=_LOAD_BYTES, weigh=lambda arrival: arrival.size, runs=_THREADS
         )
@@ -39,4 +39,4 @@ class Intake:
 
     async def _keep(self, arrivals: Sequence[Arrival]) -> Sequence[Kept | Exception]:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, keep, arrivals, self._desk, self._clock())
+        return await loop.run_in_executor(self._threads, keep, arrivals, self._desk, self._catalog)

@@ -5,7 +5,6 @@ Where files cannot be placed, the job keeps its lease and the desk its record, s
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 import msgspec
 
@@ -14,6 +13,7 @@ from batchgen.artifacts.desk import Desk
 from batchgen.artifacts.image import NotAnImage, Picture, inspect
 from batchgen.core import pricing
 from batchgen.core.artifact import Artifact, other_sizes
+from batchgen.core.catalog import VENDORS, Catalog
 from batchgen.core.outcome import Ending, Outcome
 from batchgen.core.usage import Usage
 from batchgen.providers.base import Answer
@@ -58,12 +58,12 @@ class _Draft:
         return self.kept.record
 
 
-def keep(arrivals: Sequence[Arrival], desk: Desk, now: datetime) -> list[Kept | Exception]:
+def keep(arrivals: Sequence[Arrival], desk: Desk, catalog: Catalog = VENDORS) -> list[Kept | Exception]:
     """Make the images of answers durable, and place those whose jobs nobody can have taken away.
 
     What went wrong with one of them stands in its place: OSError where what is durable cannot be placed.
     """
-    drafts = [_drafted(arrival, desk, now) for arrival in arrivals]
+    drafts = [_drafted(arrival, desk, catalog) for arrival in arrivals]
     written = _write([draft for draft in drafts if isinstance(draft, _Draft) and draft.images], desk)
     ours: list[_Draft] = []
     others: list[_Draft] = []
@@ -76,9 +76,9 @@ def keep(arrivals: Sequence[Arrival], desk: Desk, now: datetime) -> list[Kept | 
     return [draft.failure or draft.kept if isinstance(draft, _Draft) else draft for draft in drafts]
 
 
-def _drafted(arrival: Arrival, desk: Desk, now: datetime) -> _Draft | Exception:
+def _drafted(arrival: Arrival, desk: Desk, catalog: Catalog) -> _Draft | Exception:
     try:
-        return _Draft(arrival, *_read(arrival, desk, now))
+        return _Draft(arrival, *_read(arrival, desk, catalog))
     except Exception as error:
         # A mistake with one answer must not touch those that happen to be beside it.
         return error
@@ -106,7 +106,7 @@ def _hold(drafts: Sequence[_Draft], desk: Desk) -> None:
             draft.failure = error
 
 
-def _read(arrival: Arrival, desk: Desk, now: datetime) -> tuple[Kept, Sequence[bytes]]:
+def _read(arrival: Arrival, desk: Desk, catalog: Catalog) -> tuple[Kept, Sequence[bytes]]:
     """An answer as it is to be written, and its usable images."""
     claim, answer = arrival.claim, arrival.read()
     ending, unread = answer.ending, answer.unread
@@ -124,13 +124,13 @@ def _read(arrival: Arrival, desk: Desk, now: datetime) -> tuple[Kept, Sequence[b
         ending = replace(ending, outcome=Outcome.INVALID_REPLY, error_code="not_an_image", error_message=str(broken))
     if unread is not None and ending.outcome is Outcome.INVALID_REPLY:
         ending = _with_unread(claim, ending, unread, desk)
-    likely = pricing.likely_micros(claim.request, now.date()) if ending.usage.output_tokens is None else None
+    day, is_told = claim.started_at.date(), ending.usage.output_tokens is not None
+    likely = None if is_told else pricing.likely_micros(claim.request, day, catalog)
     if not pictures:
         return Kept(ending, likely_micros=likely), ()
     images = to_artifacts(Room(claim.folder, claim.custom_id, claim.have), pictures)
-    remark = other_sizes(str(claim.request.parameters.get("size", "auto")), images)
-    if remark is not None:
-        ending = replace(ending, remark=remark)
+    remarks = (ending.remark, other_sizes(str(claim.request.parameters.get("size", "auto")), images))
+    ending = replace(ending, remark="; ".join(filter(None, remarks)) or None)
     moved = [(path, desk.previous_path(path, claim.attempt)) for path in claim.replaces]
     return Kept(ending, _record(claim, ending, images, moved, likely), likely_micros=likely), usable
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
+from batchgen.core.catalog import VENDORS, Catalog
 from batchgen.core.job import State
 from batchgen.core.outcome import Outcome
 from batchgen.core.pace import Limits
@@ -17,7 +18,8 @@ class Plan:
 
     `provider` is who makes their jobs, and `rows_for` tells which ones, as in `store.queue.Filter`. `account` is whose limits
     these are, `images_today` how many of its images of the day the ledger knows of; `folders` are the batches' own below the
-    storage root; `copies` tells whether small sizes are rewritten, and copies in them are made.
+    storage root; `copies` tells whether small sizes are rewritten, and copies in them are made; `catalog` has
+    the prices.
     """
 
     batches: Sequence[int]
@@ -32,6 +34,7 @@ class Plan:
     copies: bool = False
     provider: str | None = None
     rows_for: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    catalog: Catalog = VENDORS
 
 
 def shared_out(

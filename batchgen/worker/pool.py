@@ -61,7 +61,7 @@ class Pool:
         self._clock = doors.clock
         self._observer = observer
         self._leases = Leases(worker_name(), doors.ledger, doors.clock)
-        self._settler = Settler(doors.ledger, plan.policy, doors.clock)
+        self._settler = Settler(doors.ledger, plan.policy, doors.clock, plan.catalog)
         self._recovery = Recovery(doors.office, self._settler)
         self._pacer = Pacer(plan.account, plan.limits, doors.clock)
         self._scope = Scope(plan, self._run)
@@ -102,7 +102,7 @@ class Pool:
     async def run(self) -> Result:
         """Work until every job in scope is final, or the run halts. Raises Halted where it cannot even begin."""
         desk = await self._open_desk()
-        intake = Intake(desk, self._clock)
+        intake = Intake(desk, self._plan.catalog)
         self._copier = Copier(self._ledger, desk, self._stop, is_on=self._plan.copies)
         is_clear = False
         try:

@@ -10,6 +10,7 @@ from typing import Any
 from batchgen.artifacts.answers import Record
 from batchgen.artifacts.desk import Desk
 from batchgen.core import pricing, retry
+from batchgen.core.catalog import VENDORS, Catalog
 from batchgen.core.job import State
 from batchgen.core.outcome import Ending, Outcome
 from batchgen.core.retry import Policy
@@ -34,20 +35,22 @@ class _Open:
     unknowns: int
     reserved_micros: int | None
     likely_micros: int | None
+    started_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Settler:
-    """Closes attempts. `clock` gives aware UTC times."""
+    """Closes attempts. `clock` gives aware UTC times, `catalog` the prices."""
 
     ledger: Ledger
     policy: Policy
     clock: Callable[[], datetime]
+    catalog: Catalog = VENDORS
 
     async def settle(self, claim: Claim, kept: Kept, desk: Desk) -> Settled:
         """Close an attempt that this worker made, and whose answer is safe on disk."""
-        micros = (claim.reserved_micros, kept.likely_micros)
-        attempt = _Open(claim.job_id, claim.attempt, claim.request.model, claim.failures, claim.unknowns, *micros)
+        told = (claim.reserved_micros, kept.likely_micros, claim.started_at)
+        attempt = _Open(claim.job_id, claim.attempt, claim.request.model, claim.failures, claim.unknowns, *told)
         if kept.record is None or kept.is_placed:
             closed = await self._close(attempt, kept.ending, kept.record)
             if kept.record is not None:
@@ -119,7 +122,9 @@ class Settler:
     def _end(self, attempt: _Open, ending: Ending, record: Record | None) -> Closing:
         fared = retry.Record(attempt.attempt, attempt.failures, attempt.unknowns)
         verdict = retry.decide(ending, fared, self.policy, random.random())  # noqa: S311  (jitter)
-        cost = pricing.cost_of(ending, attempt.model, self.clock().date(), attempt.likely_micros)
+        # An attempt has the price of the day on which it was made, whenever it is settled.
+        day = attempt.started_at.date()
+        cost = pricing.cost_of(ending, attempt.model, day, attempt.likely_micros, self.catalog)
         images, moved = (record.images, record.moved) if record else ([], [])
         return Closing(ending, verdict, cost, tuple(images), tuple(moved))
 
@@ -142,4 +147,4 @@ def _facts(closed: Closed) -> dict[str, Any]:
 
 def _of(opened: Opened, likely_micros: int | None = None) -> _Open:
     fared = (opened.failures, opened.unknowns)
-    return _Open(opened.job_id, opened.attempt, opened.model, *fared, opened.reserved_micros, likely_micros)
+    return _Open(opened.job_id, opened.attempt, opened.model, *fared, opened.reserved_micros, likely_micros, opened.started_at)

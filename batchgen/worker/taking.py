@@ -31,14 +31,14 @@ class Taking:
         self.pace, self.news = pace, _ = self._pacer.hold(tx)
         self.has_to_wait = self._pacer.must_wait(pace)
         claims = [] if self.has_to_wait else self._jobs(tx, 1)
-        self.pace = self._pacer.take(tx, pace, [_weight(claim.request) for claim in claims]) if claims else pace
+        self.pace = self._pacer.take(tx, pace, [self._weight(claim.request) for claim in claims]) if claims else pace
         return claims
 
     def tell_pacer(self, claims: Sequence[Claim]) -> None:
         """After the transaction."""
         if self.pace is not None:
             self._pacer.adopt(self.pace, self.news)
-            self._pacer.claimed([_weight(claim.request) for claim in claims])
+            self._pacer.claimed([self._weight(claim.request) for claim in claims])
 
     def _jobs(self, tx: Transaction, free: int) -> list[Claim]:
         wanted, lease, most = self._scope.filter(), self._leases.fresh(), self._scope.most(free)
@@ -51,10 +51,9 @@ class Taking:
         return False
 
     def _reserve(self, request: Request) -> int | None:
-        return pricing.worst_case_micros(request, self._now.date())
+        return pricing.worst_case_micros(request, self._now.date(), self._scope.plan.catalog)
 
-
-def _weight(request: Request) -> Weight:
-    usage = pricing.most_usage(request)
-    tokens = (usage.input_text_tokens or 0) + (usage.input_image_tokens or 0) + (usage.output_tokens or 0)
-    return Weight(request.images, tokens, len(request.inputs))
+    def _weight(self, request: Request) -> Weight:
+        usage = pricing.most_usage(request, self._scope.plan.catalog)
+        tokens = (usage.input_text_tokens or 0) + (usage.input_image_tokens or 0) + (usage.output_tokens or 0)
+        return Weight(request.images, tokens, len(request.inputs))

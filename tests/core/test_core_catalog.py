@@ -49,8 +49,8 @@ def test_every_model_of_the_vendor_is_there():
 def test_a_snapshot_has_its_model_s_rules(snapshot, model):
     """A dated name is found as its model, with the same rates and tokens."""
     assert VENDORS.find(snapshot) is VENDORS.find(model)
-    assert pricing.rates_on(snapshot, date(2026, 11, 21)) == pricing.rates_on(model, date(2026, 11, 21))
-    assert pricing.output_tokens(snapshot, "low", "1024x1024") == pricing.output_tokens(model, "low", "1024x1024")
+    assert pricing.price_on(snapshot, date(2026, 11, 21)) == pricing.price_on(model, date(2026, 11, 21))
+    assert VENDORS.tokens_like(snapshot) == model
 
 
 @pytest.mark.parametrize("name", ["gpt-image-2.5", "gpt-image-2.6", "GPT-IMAGE-2", "dall-e-3", "gpt-image-2-2026-04-22", ""])

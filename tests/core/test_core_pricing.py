@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from batchgen.core import pricing
 from batchgen.core.catalog import VENDORS
 from batchgen.core.outcome import Ending, Outcome
+from batchgen.core.output_tokens import parse_size, published
 from batchgen.core.pricing import Basis, Cost
 from batchgen.core.request import Request
 from batchgen.core.usage import Usage
@@ -79,7 +80,7 @@ def _formula_cases():
 @pytest.mark.parametrize(("model", "quality", "size", "tokens", "usd"), list(_formula_cases()))
 def test_formula_tokens_and_dollars(model, quality, size, tokens, usd):
     """Every figure of reference 5.3: tokens exactly, dollars to its four places."""
-    assert pricing.output_tokens(model, quality, size) == tokens
+    assert published(model, quality, size) == tokens
     assert round(_image_usd(model, tokens), 4) == Decimal(usd)
 
 
@@ -94,14 +95,14 @@ def test_formula_tokens_and_dollars(model, quality, size, tokens, usd):
 )
 def test_measured_tokens(model, quality, size, tokens):
     """What the vendor billed is what the formula says."""
-    assert pricing.output_tokens(model, quality, size) == tokens
+    assert published(model, quality, size) == tokens
 
 
 @pytest.mark.parametrize(("model", "quality"), list(product(FIXED_MODELS, FIXED)))
 def test_fixed_tokens(model, quality):
     """Every figure of reference 5.2, for each of the four older models."""
     for size, tokens in FIXED[quality].items():
-        assert pricing.output_tokens(model, quality, size) == tokens
+        assert published(model, quality, size) == tokens
 
 
 @pytest.mark.parametrize("model", FIXED_USD)
@@ -128,9 +129,9 @@ def test_rates(model, rates):
 def test_every_model_of_the_catalog_has_a_price():
     """A model that is offered can be budgeted; one that is not known has no price, and no made-up one."""
     assert set(RATES) == set(VENDORS.names)
-    assert pricing.rates_on("a-gateway-model", DAY) is None
+    assert pricing.price_on("a-gateway-model", DAY) is None
     assert pricing.cost_micros("a-gateway-model", Usage(output_tokens=5), DAY) is None
-    assert pricing.rates_on("gpt-image-2", date(2025, 3, 31)) is None
+    assert pricing.price_on("gpt-image-2", date(2025, 3, 31)) is None
 
 
 def _reference() -> dict:
@@ -145,7 +146,7 @@ def test_every_token_figure_of_the_reference():
     for model, entry in _reference().items():
         for size, row in entry.get("output_tokens_per_image", {}).get("table", {}).items():
             for quality, tokens in row.items():
-                assert pricing.output_tokens(model, quality, size) == tokens, (model, quality, size)
+                assert published(model, quality, size) == tokens, (model, quality, size)
                 checked += 1
     assert checked == 3 * 12 + 2 * 5 * 12 + 4 * 9
 
@@ -154,19 +155,19 @@ def test_every_dollar_figure_of_the_reference():
     """prices.json, figure by figure: USD of one image to the last place, and the rates they come from."""
     checked = 0
     for model, entry in _reference().items():
-        rates = pricing.rates_on(model, DAY)
+        rates = pricing.price_on(model, DAY)
         for size, row in entry.get("output_usd_per_image", {}).get("standard", {}).items():
             for quality, usd in row.items():
-                tokens = pricing.output_tokens(model, quality, size)
+                tokens = published(model, quality, size)
                 assert tokens is not None
                 assert _image_usd(model, tokens) == Decimal(str(usd)), (model, quality, size)
                 checked += 1
-        published = entry.get("prices_per_1m_tokens_usd", {}).get("standard")
-        if published is not None:
+        told = entry.get("prices_per_1m_tokens_usd", {}).get("standard")
+        if told is not None:
             assert rates is not None, model
-            told = (published["text_input"], published["image_input"], published["image_output"])
-            assert (rates.text_in, rates.image_in, rates.image_out) == tuple(Decimal(str(rate)) for rate in told)
-            assert rates.text_out == Decimal(str(published["text_output"] or published["image_output"]))
+            kinds = (told["text_input"], told["image_input"], told["image_output"])
+            assert (rates.text_in, rates.image_in, rates.image_out) == tuple(Decimal(str(rate)) for rate in kinds)
+            assert rates.text_out == (None if told["text_output"] is None else Decimal(str(told["text_output"])))
     assert checked == 3 * 12 + 2 * 5 * 12 + 4 * 9
 
 
@@ -294,7 +295,7 @@ PUBLISHED = [
     for model in RATES
     for quality in ("low", "medium", "high", "xhigh", "max")
     for size in FORMULA
-    if pricing.output_tokens(model, quality, size) is not None
+    if published(model, quality, size) is not None
 ]
 
 
@@ -311,7 +312,7 @@ def test_no_attempt_costs_more_than_its_worst_case(figure, prompt, images, share
     model, quality, size = figure
     asked = {"quality": "auto" if any_quality else quality, "size": "auto" if any_size else size, "n": images}
     worst = pricing.worst_case_micros(_request(model, prompt, **asked), DAY)
-    output = pricing.output_tokens(model, quality, size)
+    output = published(model, quality, size)
     assert output is not None
     text = int(share * len(prompt.encode())) + pricing.PROMPT_OVERHEAD_TOKENS
     cost = pricing.cost_micros(model, Usage(text * images, 0, output * images), DAY)
@@ -349,4 +350,4 @@ def test_dollars_have_six_places(micros, text):
 )
 def test_sizes_are_read_strictly(text, pixels):
     """Only plain digits make a size."""
-    assert pricing.parse_size(text) == pixels
+    assert parse_size(text) == pixels

@@ -71,3 +71,18 @@ def test_the_sandbox_answers_to_the_models_of_the_settings(program: Program) -> 
     fox = program.json("show", "sandbox-foxes", "fox")
     assert (fox["files"][0]["width"], fox["files"][0]["height"]) == (2000, 1000)
     assert fox["attempts"][0]["cost_usd"] is None
+
+
+def test_the_prices_of_the_settings_are_those_that_are_booked(program: Program) -> None:
+    """What a gateway takes: shown, estimated, and the cost of the attempt; the sandbox's log would say the same."""
+    priced = 'tokens_like = "gpt-image-2"\nprice = { text_in = 1, image_in = 2.5, image_out = 20 }\n'
+    program.write("config.toml", CONFIG.replace("shutdown = 2099-12-31\n", priced))
+    program.write("foxes.csv", MANIFEST)
+    shown = {model["name"]: model for model in program.json("models")["models"]}["gpt-image-3"]
+    assert shown["image_cost_usd"]["1024x1024"] == {"low": "0.003920", "medium": "0.035120"}
+    assert (shown["usd_per_million_tokens"]["source"], shown["usd_per_million_tokens"]["image_in"]) == ("settings", "2.5")
+    assert "text_in = 1, image_in = 2.5" in program.run("config").stdout
+    estimate = program.json("estimate", "foxes.csv", "--provider", "sandbox")
+    done = program.json("run", "foxes.csv", "--provider", "sandbox")
+    cost = (2 + 6) * 1 + 128 * 20
+    assert done["this_run"]["cost_usd"] == estimate["cost_usd"] == f"{cost / 1_000_000:.6f}"

@@ -441,6 +441,7 @@ def test_the_key_is_in_no_broken_connection():
         ({"input_tokens": 10, "output_tokens": 5}, Usage(10, None, 5, None)),
         ({"input_tokens": 10, "input_tokens_details": {"image_tokens": 4}}, Usage(6, 4, None, None)),
         ({"input_tokens": 3, "input_tokens_details": {"image_tokens": 4}}, Usage(0, 4, None, None)),
+        ({"output_tokens_details": {"text_tokens": 9, "image_tokens": 430}}, Usage(None, None, 439, 9)),
         ({"input_tokens_details": None, "output_tokens": None}, Usage()),
         ({"output_tokens": -1}, Usage()),
         ({"output_tokens": 1.5}, Usage()),
@@ -454,4 +455,4 @@ def test_the_key_is_in_no_broken_connection():
 )
 def test_usage_is_read_or_not_known(usage, expected):
     """A count that is missing, or none, is not known; it is never zero."""
-    assert read_usage(usage) == expected
+    assert read_usage(usage).usage == expected

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from batchgen.core.catalog import VENDORS
-from batchgen.core.pricing import output_tokens
+from batchgen.core.output_tokens import published
 from batchgen.errors import WrongUsage
 from batchgen.providers.sandbox import Sandbox, SandboxOptions
 
@@ -33,7 +33,7 @@ def test_an_answer_has_the_vendors_fields_usage_and_headers(serve):
         )
         text = 2 * (3 + 6)
         assert body["usage"]["input_tokens_details"] == {"text_tokens": text, "image_tokens": 0}
-        assert body["usage"]["output_tokens"] == 2 * output_tokens("gpt-image-2", "high", "1536x1024") == 10976
+        assert body["usage"]["output_tokens"] == 2 * published("gpt-image-2", "high", "1536x1024") == 10976
         assert body["usage"]["total_tokens"] == text + 10976
         assert len({image["b64_json"] for image in body["data"]}) == 2
         assert re.fullmatch(r"req_[0-9a-f]{32}", reply.headers["x-request-id"])
@@ -83,7 +83,7 @@ def test_moving_and_drawn_pictures_come_from_the_newest_models(serve):
         newest = {"model": "gpt-image-2.6-flare", "size": "1024x640"}
         moving = await client.generate(output_format="gif", frame_count=3, **newest)
         assert Image.open(io.BytesIO(base64.b64decode(moving.json["data"][0]["b64_json"]))).n_frames == 3
-        assert moving.json["usage"]["output_tokens"] == 4 * output_tokens("gpt-image-2.5-flare", "low", "1024x640")
+        assert moving.json["usage"]["output_tokens"] == 4 * published("gpt-image-2.5-flare", "low", "1024x640")
         drawn = await client.generate("Stone & <glass>\x07", output_format="svg", **newest)
         root = ElementTree.fromstring(base64.b64decode(drawn.json["data"][0]["b64_json"]))
         assert root.get("viewBox") == "0 0 1024 640"

@@ -12,7 +12,8 @@ from PIL import Image
 
 from batchgen.core.catalog import VENDORS
 from batchgen.core.input_tokens import input_image_tokens
-from batchgen.core.pricing import cost_micros, output_tokens
+from batchgen.core.output_tokens import published
+from batchgen.core.pricing import cost_micros
 from batchgen.core.usage import Usage
 from batchgen.providers.sandbox import SandboxOptions, parse_faults
 
@@ -38,7 +39,7 @@ def test_one_image_is_fitted_into_the_size(serve):
         tokens = input_image_tokens("gpt-image-2", 1200, 800, None)
         assert body["usage"]["input_tokens_details"] == {"text_tokens": 3 + 6, "image_tokens": tokens}
         assert body["usage"]["input_tokens"] == 9 + tokens
-        assert body["usage"]["output_tokens"] == output_tokens("gpt-image-2", "low", "1024x1024")
+        assert body["usage"]["output_tokens"] == published("gpt-image-2", "low", "1024x1024")
 
     serve(scenario)
 

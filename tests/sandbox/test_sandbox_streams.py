@@ -10,7 +10,8 @@ import pytest
 from edit_parts import Part, picture, seen
 
 from batchgen.core.input_tokens import input_image_tokens
-from batchgen.core.pricing import cost_micros, output_tokens
+from batchgen.core.output_tokens import published
+from batchgen.core.pricing import cost_micros
 from batchgen.core.usage import Usage
 from batchgen.providers.sandbox import SandboxOptions, parse_faults
 
@@ -45,7 +46,7 @@ def test_previews_come_before_the_image(serve, partials):
             assert seen(event["b64_json"]).size == (1024, 1024)
             assert ("usage" in event) == (event is image)
         assert len({event["b64_json"] for event in (*previews, image)}) == len(previews) + 1
-        assert image["usage"]["output_tokens"] == output_tokens("gpt-image-2", "low", "1024x1024") + 100 * (partials or 0)
+        assert image["usage"]["output_tokens"] == published("gpt-image-2", "low", "1024x1024") + 100 * (partials or 0)
         assert image["usage"]["input_tokens_details"] == {"text_tokens": 9, "image_tokens": 0}
 
     serve(scenario)
@@ -73,7 +74,7 @@ def test_an_edit_streams_too(serve, tmp_path):
         assert first == second
         inputs = input_image_tokens("gpt-image-2", 900, 600, None)
         assert first["input_tokens_details"]["image_tokens"] == inputs
-        each = output_tokens("gpt-image-2", "low", "1024x1024") + 100
+        each = published("gpt-image-2", "low", "1024x1024") + 100
         assert first["output_tokens"] == first["output_tokens_details"]["image_tokens"] == each
         line = msgspec.json.decode(log.read_bytes())
         assert (line["input_image_tokens"], line["output_tokens"], line["outcome"]) == (2 * inputs, 2 * each, "succeeded")
@@ -167,7 +168,7 @@ def test_an_error_within_a_stream_comes_in_place_of_the_last_image(serve, tmp_pa
         assert (last["type"], last["error"]["code"], last["error"]["param"]) == ("error", "server_error", None)
         assert (await client.generate(n=n)).status == 500
         first, second = (msgspec.json.decode(line) for line in log.read_bytes().splitlines())
-        each = output_tokens("gpt-image-2", "low", "1024x1024")
+        each = published("gpt-image-2", "low", "1024x1024")
         assert (first["outcome"], first["billed"], first["output_tokens"]) == ("stream_error", n > 1, billed * each)
         assert (second["status"], second["billed"]) == (500, False)
 

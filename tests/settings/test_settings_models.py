@@ -1,11 +1,14 @@
 """Models in the settings: added or changed without a release, and checked like the catalog's own facts."""
 
 from datetime import date
+from decimal import Decimal
 
 import pytest
 
-from batchgen.core import parameters
+from batchgen.core import parameters, pricing
 from batchgen.core.catalog import VENDORS, SizeRule
+from batchgen.core.prices import Price
+from batchgen.core.request import Request
 from batchgen.errors import SettingsError
 from batchgen.settings import load as loading
 
@@ -92,7 +95,60 @@ def test_a_snapshot_can_be_described_alone(catalog):
     assert found.find("gpt-image-2").output_formats == ("png", "jpeg", "webp")
 
 
+PRICED = """
+[models."gpt-image-3"]
+qualities = ["low"]
+sizes = "free"
+tokens_like = "gpt-image-2"
+batch_part = 0.75
+price = { text_in = 1, image_in = 2.5, image_out = 20 }
+
+[models."gpt-image-2.5-flare"]
+price = [
+  { since = 2027-02-01, text_in = 5, image_in = 8, image_out = 15, text_out = 10 },
+  { since = 2027-01-01, text_in = 5, image_in = 8, image_out = 20 },
+]
+"""
+
+
+def test_a_price_is_said(catalog):
+    """Of a new model, which borrows another one's tokens; and of a known one from a day on, before which the vendor's holds."""
+    found = catalog(PRICED)
+    assert pricing.price_on("gpt-image-3", date(2020, 1, 1), found) == Price(
+        date.min, Decimal(1), Decimal("2.5"), Decimal(20), None, "settings"
+    )
+    request = Request("generate", "gpt-image-3", "A fox", {"quality": "low", "size": "1024x1024"})
+    assert pricing.likely_micros(request, date(2026, 11, 21), found) == (2 + 6) * 1 + 196 * 20
+    assert found.find("gpt-image-3").batch_part == Decimal("0.75")
+    days = (date(2026, 12, 31), date(2027, 1, 1), date(2027, 1, 31), date(2027, 2, 1))
+    prices = [pricing.price_on("gpt-image-2.5-flare-2026-09-08", day, found) for day in days]
+    assert [(price.image_out, price.text_out) for price in prices] == [(30, None), (20, None), (20, None), (15, 10)]
+
+
+def test_a_snapshot_keeps_its_model_s_tokens_and_price(catalog):
+    """A table about it alone changes what it says and nothing else."""
+    name = "gpt-image-2-2026-04-21"
+    found = catalog(f'[models."{name}"]\noutput_formats = ["png"]\n')
+    assert found.tokens_like(name) == "gpt-image-2"
+    assert found.find(name).price == VENDORS.find("gpt-image-2").price
+
+
+_PRICE = '[models."gpt-image-2"]\nprice = '
+
 BAD = [
+    (f"{_PRICE}5\n", '[models."gpt-image-2"] price must be a table'),
+    (f"{_PRICE}[]\n", "price is empty: say text_in, image_in and image_out, in USD per million tokens"),
+    (f"{_PRICE}{{ text_in = 5, images = 8 }}\n", "price: images is no part of a price; the nearest is image_in"),
+    (f"{_PRICE}{{ text_in = 5 }}\n", "price: say image_in and image_out as well, in USD per million tokens"),
+    (f"{_PRICE}{{ text_in = 5, image_in = 8, image_out = -1 }}\n", "image_out = -1: must be an amount of USD, 0 or more"),
+    (f"{_PRICE}{{ text_in = 5, image_in = nan, image_out = 1 }}\n", "image_in = nan: must be an amount of USD, 0 or more"),
+    (f"{_PRICE}{{ text_in = 5, image_in = true, image_out = 1 }}\n", "price: image_in = True: "),
+    (
+        f"{_PRICE}[{{ text_in = 5, image_in = 8, image_out = 1 }}, {{ text_in = 5, image_in = 8, image_out = 2 }}]\n",
+        "two prices hold from the same day: say since of each, like since = 2026-12-01",
+    ),
+    ('[models."gpt-image-2"]\nbatch_part = 50\n', "batch_part = 50: must be a part of the price, from 0 to 1"),
+    ('[models."gpt-image-2"]\ntokens_like = "gpt-4"\n', "tokens_like = 'gpt-4': must be a model whose tokens are known: gpt-"),
     ("models = 5\n", 'models must be a table for each model, like [models."NAME"]'),
     ("[models]\nx = 5\n", '[models."x"] must be a table with the facts of a model'),
     ('[models."x"]\n', '[models."x"] is not in the catalog: say its qualities and sizes as well'),

@@ -5,6 +5,7 @@ from datetime import timedelta
 from worker_bench import POLICY, Bench
 
 from batchgen.artifacts.office import Office
+from batchgen.core.catalog import VENDORS, Catalog
 from batchgen.core.outcome import Ending, Outcome
 from batchgen.core.usage import Usage
 from batchgen.providers.base import Answer
@@ -29,11 +30,11 @@ def arrival(claim, *images, is_ours, usage=USAGE):
 class Hand:
     """Claims, takes answers in and settles them, each when it is told to."""
 
-    def __init__(self, bench: Bench, owner: str) -> None:
+    def __init__(self, bench: Bench, owner: str, catalog: Catalog = VENDORS) -> None:
         self.owner = owner
         self._bench = bench
         self._ledger = Ledger(bench.database)
-        self._settler = Settler(self._ledger, POLICY, bench.clock)
+        self._settler = Settler(self._ledger, POLICY, bench.clock, catalog)
         self._office = Office(bench.root)
         self.desk = self._office.open_desk(owner)
 
@@ -49,7 +50,7 @@ class Hand:
 
     def take_in(self, *images, is_ours):
         """An answer comes, and is kept; without an image it is a refusal."""
-        (self.kept,) = keep([arrival(self.job, *images, is_ours=is_ours)], self.desk, self._bench.clock())
+        (self.kept,) = keep([arrival(self.job, *images, is_ours=is_ours)], self.desk)
         assert not isinstance(self.kept, Exception)
 
     async def settle(self, job=None, kept=None):

@@ -52,7 +52,7 @@ class Scene:
 
 
 def kept_together(scene, fates):
-    results = keep([scene.arrival(fate) for fate in fates], scene.hand.desk, scene.bench.clock())
+    results = keep([scene.arrival(fate) for fate in fates], scene.hand.desk)
     return dict(zip(fates, results, strict=True))
 
 
@@ -123,7 +123,7 @@ def test_a_disk_that_cannot_make_names_durable_is_told_of_to_those_who_wait_for_
     hand = Hand(bench, "worker-a")
     jobs = [hand.claim(batch) for _ in range(4)]
     # A first one, so that the journal and the batch's folder are there.
-    assert all(isinstance(one, Kept) for one in keep([arrival(jobs[0], png(), is_ours=True)], hand.desk, bench.clock()))
+    assert all(isinstance(one, Kept) for one in keep([arrival(jobs[0], png(), is_ours=True)], hand.desk))
     broken, real = (bench.folder / ".images.answers/worker-a").stat().st_ino, os.fsync
 
     def fsync(handle):
@@ -134,7 +134,7 @@ def test_a_disk_that_cannot_make_names_durable_is_told_of_to_those_who_wait_for_
     arrivals = [arrival(job, png(), is_ours=is_ours) for job, is_ours in zip(jobs[1:], (False, True, False), strict=True)]
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fsync)
-        first, second, third = keep(arrivals, hand.desk, bench.clock())
+        first, second, third = keep(arrivals, hand.desk)
     assert (getattr(first, "errno", None), getattr(third, "errno", None)) == (errno.EIO, errno.EIO)
     assert second.is_placed
     assert sorted(bench.images()) == ["shop/job-0.png", "shop/job-2.png"]
@@ -147,7 +147,7 @@ def test_what_an_answer_should_cost_is_reckoned_where_it_does_not_say(bench):
     hand = Hand(bench, "worker-a")
     jobs = [hand.claim(batch) for _ in range(2)]
     given = zip(jobs, (USAGE, NOTHING_SAID), strict=True)
-    told, silent = keep([arrival(job, png(), is_ours=True, usage=usage) for job, usage in given], hand.desk, bench.clock())
+    told, silent = keep([arrival(job, png(), is_ours=True, usage=usage) for job, usage in given], hand.desk)
     assert (told.likely_micros, told.record.likely_micros) == (None, None)
     assert silent.likely_micros == silent.record.likely_micros
     asyncio.run(hand.settle(jobs[0], told))

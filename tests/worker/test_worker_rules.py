@@ -188,7 +188,7 @@ def test_a_day_ends_at_midnight_utc():
 
 
 def claim(job_id, *, model="gpt-image-2", images=1, attempt=1):
-    return Claim(job_id, attempt, "shop", f"job-{job_id}", Request("generate", model, "p", {"n": images}), 0, 0)
+    return Claim(job_id, attempt, "shop", f"job-{job_id}", Request("generate", model, "p", {"n": images}), 0, 0, started_at=NOW)
 
 
 TODAY = date(2026, 11, 21)

@@ -7,25 +7,25 @@ what those are billed as). Every image asked for is billed with the prompt and a
 from datetime import UTC, datetime
 from typing import Any
 
+from batchgen.core import output_tokens
+from batchgen.core.catalog import Catalog
 from batchgen.core.input_tokens import input_image_tokens
-from batchgen.core.pricing import PREVIEW_TOKENS, PROMPT_OVERHEAD_TOKENS, cost_micros, output_tokens
+from batchgen.core.pricing import PREVIEW_TOKENS, PROMPT_OVERHEAD_TOKENS, cost_micros
 from batchgen.core.usage import Usage
 from batchgen.providers.sandbox.wanted import Wanted
 
-# What gpt-image-2.6 uses is not published. The figures here are the sandbox's own, after what a third party measured:
-# four times the tokens of 2.5 for low and medium, the same for the others.
-_LIKE_25 = "gpt-image-2.5-flare"
-_TIMES_25 = {"low": 4, "medium": 4}
+# Of a model without any figures the sandbox takes these.
+_OTHERWISE = "gpt-image-2.5-flare"
 
-# Nor is what the model that writes an SVG uses, and what its tokens cost.
+# What the model that writes an SVG uses is not published, nor what its tokens cost.
 _AUTHOR_INPUT, _AUTHOR_OUTPUT = 1000, 4000
 
 
 def usage_of(wanted: Wanted, images: int) -> Usage:
     """Tokens of so many images."""
-    each = output_tokens(wanted.model, wanted.quality, wanted.size)
-    if each is None:
-        each = (output_tokens(_LIKE_25, wanted.quality, wanted.size) or 0) * _TIMES_25.get(wanted.quality, 1)
+    like = wanted.tokens_like if wanted.tokens_like in output_tokens.FIGURES else _OTHERWISE
+    figure = output_tokens.span(like, wanted.quality, wanted.size)
+    each = figure.likely if figure else 0
     text = -(-len(wanted.prompt.encode()) // 4) + PROMPT_OVERHEAD_TOKENS
     return Usage(
         input_text_tokens=text * images,
@@ -36,9 +36,9 @@ def usage_of(wanted: Wanted, images: int) -> Usage:
     )
 
 
-def cost_of(wanted: Wanted, usage: Usage) -> int | None:
-    """USD micros by today's price table; None for a model without a price."""
-    return cost_micros(wanted.model, usage, datetime.now(UTC).date())
+def cost_of(wanted: Wanted, usage: Usage, catalog: Catalog) -> int | None:
+    """USD micros by today's prices; None for a model without a price."""
+    return cost_micros(wanted.model, usage, datetime.now(UTC).date(), catalog)
 
 
 def told(usage: Usage) -> dict[str, Any]:
@@ -61,4 +61,4 @@ def told_of_author(model: str) -> dict[str, Any]:
 
 def _input_images(wanted: Wanted) -> int:
     edit = wanted.edit
-    return sum(input_image_tokens(wanted.model, *size, edit.fidelity) or 0 for size in edit.sizes) if edit else 0
+    return sum(input_image_tokens(wanted.tokens_like, *size, edit.fidelity) or 0 for size in edit.sizes) if edit else 0

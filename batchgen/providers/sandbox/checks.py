@@ -1,6 +1,7 @@
 """The fields of a body -> what is to be drawn; or the vendor's refusal of it. The same for generations and edits."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from batchgen.core.catalog import Catalog, Model
@@ -37,7 +38,7 @@ def check(fields: Mapping[str, Any], catalog: Catalog) -> Wanted:
         raise no_model(model)
     _parameters(entry, fields, catalog)
     svg.check(fields)
-    return _resolved(fields, prompt, model)
+    return replace(_resolved(fields, prompt, model), tokens_like=catalog.tokens_like(model))
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str:

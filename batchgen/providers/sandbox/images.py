@@ -10,6 +10,7 @@ from typing import Any, TypeVar, TypeVarTuple
 
 from aiohttp import web
 
+from batchgen.core.catalog import Catalog
 from batchgen.providers.sandbox import body, checks, edits, faults, form, invalid, references, refusals
 from batchgen.providers.sandbox.access import authorise, refuse, request_id_of
 from batchgen.providers.sandbox.answers import compose, images_sent
@@ -111,7 +112,7 @@ class Images:
 
     async def _answer(self, request: web.Request, line: Line, wanted: Wanted, fault: str, pause_s: float) -> web.StreamResponse:
         if faults.bills(fault):
-            _bill(line, wanted, images_sent(wanted, fault))
+            _bill(line, wanted, images_sent(wanted, fault), self._catalog)
         if faults.refuses(fault):
             return self._refuse(request, line, refusals.of_fault(fault, line.request_id))
         origin = f"{request.scheme}://{request.host}"
@@ -138,9 +139,9 @@ def _note(line: Line, fields: dict[str, Any]) -> None:
         setattr(line, name, fields.get(name))
 
 
-def _bill(line: Line, wanted: Wanted, images: int) -> None:
+def _bill(line: Line, wanted: Wanted, images: int, catalog: Catalog) -> None:
     usage = usage_of(wanted, images)
     line.billed = images > 0
-    line.cost_micros = cost_of(wanted, usage)
+    line.cost_micros = cost_of(wanted, usage, catalog)
     line.input_text_tokens, line.output_tokens = usage.input_text_tokens or 0, usage.output_tokens or 0
     line.input_image_tokens = usage.input_image_tokens or 0

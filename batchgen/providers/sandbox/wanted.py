@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from batchgen.core.pricing import parse_size
+from batchgen.core.output_tokens import parse_size
 from batchgen.providers.sandbox.picture import Inputs
 
 
@@ -19,7 +19,8 @@ class Edit:
 class Wanted:
     """Nothing in it is `auto`. `edit` is None for a generation; `partials` are previews an image, with `streamed` only.
 
-    `svg_author` is the model that writes an SVG, empty where it was left open. `linked` tells that images are named by link.
+    `svg_author` is the model that writes an SVG, empty where it was left open. `linked` tells that images are named by link,
+    `tokens_like` is the model whose figures hold.
     """
 
     model: str
@@ -36,6 +37,7 @@ class Wanted:
     streamed: bool
     partials: int
     svg_author: str = ""
+    tokens_like: str = ""
     edit: Edit | None = None
     linked: bool = False
 

@@ -1,0 +1,35 @@
+"""The price of an attempt is that of the day on which it was made."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+from hand import USAGE, Hand
+from scripted_server import png
+
+from batchgen.core import pricing
+from batchgen.core.catalog import DEFAULT_MODEL, VENDORS
+
+
+def test_an_answer_that_is_settled_later_has_the_price_of_its_day(bench):
+    """A price that changes in between is that of the next attempts; who settles, and after what, makes no difference."""
+    today, later = bench.clock().date(), timedelta(days=3)
+    known = VENDORS.find(DEFAULT_MODEL)
+    changed = replace(known.price[0], since=today + timedelta(days=1), image_out=Decimal(1))
+    catalog = VENDORS.with_model(replace(known, price=(*known.price, changed)))
+    due = pricing.cost_micros(DEFAULT_MODEL, USAGE, today, catalog)
+    assert pricing.cost_micros(DEFAULT_MODEL, USAGE, today + later, catalog) != due
+    batch = bench.submit(["bear,a bear", "fox,a fox"])
+    own, other = Hand(bench, "worker-a", catalog), Hand(bench, "worker-b", catalog)
+    own.claim(batch, lease_s=10**7)
+    own.take_in(png(), is_ours=True)
+    bear, kept = own.job, own.kept
+    own.claim(batch, lease_s=10**7)
+    own.take_in(png(), is_ours=True)
+    bench.clock.ahead = later
+    asyncio.run(own.settle(bear, kept))
+    own.leave()
+    asyncio.run(other.take_over())
+    other.leave()
+    assert [bench.job(batch, name).costs for name in ("bear", "fox")] == [[due], [due]]
