@@ -1,10 +1,12 @@
 """What goes to the terminal: data to stdout, everything else to stderr, and nothing that could steer the terminal."""
 
 import enum
+import io
 import json
 import re
-from collections.abc import Iterable, Sequence
-from typing import Any
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import IO, Any
 
 import click
 
@@ -65,6 +67,26 @@ def data(text: str) -> None:
 def data_json(value: Any) -> None:
     """Print data for a program; JSON escapes what a terminal could take for an order."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=True))
+
+
+def data_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Print data for a spreadsheet: a header and a line for each row."""
+    from batchgen.exports.cells import cell, csv_writer
+
+    stream = utf8_stdout()
+    write = csv_writer(stream)
+    # A file is exact, as that of an export.
+    shown = visible if stream.isatty() else str
+    write([shown(cell(name)) for name in columns])
+    for row in rows:
+        write([shown(str(cell(row[name]))) for name in columns])
+
+
+def utf8_stdout() -> IO[str]:
+    """Where files are written to; what a terminal's or a system's encoding cannot hold must not cost them."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", newline="")
+    return sys.stdout
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()) -> str:

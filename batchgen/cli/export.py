@@ -1,12 +1,11 @@
 """`batchgen export`."""
 
-import io
-import sys
 from pathlib import Path
 
 import click
 
 from batchgen.cli.app import App, pass_app
+from batchgen.cli.console import utf8_stdout
 
 
 @click.command("export")
@@ -32,10 +31,7 @@ def export_command(app: App, name: str, kind: str, path: Path | None) -> None:
         batch = batches.named(tx, [name])[0]
         lines = listing.lines(tx, batch)
         if path is None:
-            if isinstance(sys.stdout, io.TextIOWrapper):
-                # What a terminal's or a system's encoding cannot hold must not cost the export.
-                sys.stdout.reconfigure(encoding="utf-8", newline="")
-            WRITERS[kind](sys.stdout, lines, batch.metadata_columns)
+            WRITERS[kind](utf8_stdout(), lines, batch.metadata_columns)
             return
         with whole_file(path) as stream:
             WRITERS[kind](stream, lines, batch.metadata_columns)

@@ -31,10 +31,10 @@ def money_data(money: "Money") -> dict[str, Any]:
             "input_image_tokens": money.input_image_tokens,
             "output_tokens": money.output_tokens,
         },
-        "cost_usd": _exact(money.cost_micros),
+        "cost_usd": exact(money.cost_micros),
         "estimated_attempts": money.estimated,
         "unknown_attempts": money.unknown,
-        "unknown_cost_usd": _exact(money.unknown_micros),
+        "unknown_cost_usd": exact(money.unknown_micros),
         "unpriced_attempts": money.unpriced,
     }
 
@@ -55,11 +55,11 @@ def totals(summaries: "Sequence[Summary]") -> dict[str, Any]:
             kind: _sum([getattr(summary.money, kind) for summary in summaries])
             for kind in ("input_text_tokens", "input_image_tokens", "output_tokens")
         },
-        "cost_usd": _exact(_sum([summary.money.cost_micros for summary in real])),
-        "simulated_cost_usd": _exact(_sum([summary.money.cost_micros for summary in simulated])),
+        "cost_usd": exact(_sum([summary.money.cost_micros for summary in real])),
+        "simulated_cost_usd": exact(_sum([summary.money.cost_micros for summary in simulated])),
         "estimated_attempts": sum(summary.money.estimated for summary in real),
         "unknown_attempts": sum(summary.money.unknown for summary in real),
-        "unknown_cost_usd": _exact(_sum([summary.money.unknown_micros for summary in real])),
+        "unknown_cost_usd": exact(_sum([summary.money.unknown_micros for summary in real])),
         "unpriced_attempts": sum(summary.money.unpriced for summary in real),
     }
 
@@ -73,7 +73,7 @@ def as_table(summaries: "Sequence[Summary]") -> str:
             summary.batch.name,
             *(f"{summary.states[state]:,}" for state in State),
             f"{summary.artifacts:,}",
-            "unknown" if summary.money.cost_micros is None else f"${_exact(summary.money.cost_micros)}",
+            "unknown" if summary.money.cost_micros is None else f"${exact(summary.money.cost_micros)}",
         ]
         for summary in summaries
     ]
@@ -99,22 +99,22 @@ def run_data(result: "Result") -> dict[str, Any]:
         "succeeded": result.succeeded,
         "failed": result.failed,
         "artifacts": result.images,
-        "cost_usd": _exact(result.cost_micros),
+        "cost_usd": exact(result.cost_micros),
         "estimated_attempts": result.estimated,
         "unknown_attempts": result.unknown,
-        "unknown_cost_usd": _exact(result.unknown_micros),
+        "unknown_cost_usd": exact(result.unknown_micros),
         "unpriced_attempts": result.unpriced,
     }
 
 
 def run_line(result: "Result", *, simulated: bool) -> str:
     """This run in a line of a log."""
-    parts = [f"{result.succeeded:,} succeeded", f"{result.failed:,} failed", f"${_exact(result.cost_micros)}"]
+    parts = [f"{result.succeeded:,} succeeded", f"{result.failed:,} failed", f"${exact(result.cost_micros)}"]
     if result.estimated:
         parts.append(f"{counted(result.estimated, 'attempt')} of estimated cost")
     if result.unknown:
         parts.append(
-            f"{counted(result.unknown, 'unknown attempt')} may have been billed, ${_exact(result.unknown_micros)} at most"
+            f"{counted(result.unknown, 'unknown attempt')} may have been billed, ${exact(result.unknown_micros)} at most"
         )
     if result.unpriced:
         parts.append(f"{counted(result.unpriced, 'attempt')} of unknown cost")
@@ -123,11 +123,11 @@ def run_line(result: "Result", *, simulated: bool) -> str:
 
 def cost_text(money: "Money", *, simulated: bool) -> str:
     """What attempts cost, with everything that is not certain about it."""
-    parts = ["unknown" if money.cost_micros is None else f"${_exact(money.cost_micros)}"]
+    parts = ["unknown" if money.cost_micros is None else f"${exact(money.cost_micros)}"]
     if money.estimated:
         parts.append(f"{counted(money.estimated, 'attempt')} of estimated cost")
     if money.unknown:
-        most = _exact(money.unknown_micros)
+        most = exact(money.unknown_micros)
         parts.append(
             f"{counted(money.unknown, 'unknown attempt')} may have been billed" + (f", ${most} at most" if most else "")
         )
@@ -136,7 +136,8 @@ def cost_text(money: "Money", *, simulated: bool) -> str:
     return "; ".join(parts) + (" (simulated)" if simulated else "")
 
 
-def _exact(micros: int | None) -> str | None:
+def exact(micros: int | None) -> str | None:
+    """USD with six places; None is not known."""
     from batchgen.core.pricing import dollars
 
     return None if micros is None else dollars(micros)

@@ -1,6 +1,5 @@
 """One line a job, as CSV or JSONL, written as it is read. JSONL is exact; CSV is safe to open in a spreadsheet."""
 
-import csv
 import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import IO, Any
@@ -10,6 +9,7 @@ from batchgen.core.fields import INPUTS, OPERATION, PROVIDER, REQUEST_FIELDS
 from batchgen.core.inputs import joined
 from batchgen.core.pricing import dollars
 from batchgen.core.translation import copy_size
+from batchgen.exports.cells import cell, csv_writer
 from batchgen.store.listing import Line
 
 _AFTER = (
@@ -37,28 +37,20 @@ _FILES_APART = ";"
 
 _CLASHING = "column:"
 
-# What a spreadsheet takes for a formula when a cell begins so.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 # Names that other files are joined by; their characters cannot make a formula that does anything.
 _AS_THEY_ARE = frozenset({"custom_id", "files", _COPIES, *INPUTS})
 
 
 def write_csv(stream: IO[str], lines: Iterable[Line], metadata: Sequence[str]) -> None:
     """A header and a row a job; `metadata` names the manifest's other columns, `column:NAME` where they clash."""
-    plain = csv.writer(stream, lineterminator="\n")
-    # A lone carriage return is quoted only where it is part of the line's end: without quotes no reader takes it.
-    quoted = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
-
-    def write(row: list[Any]) -> None:
-        (quoted if any(isinstance(cell, str) and "\r" in cell for cell in row) else plain).writerow(row)
-
-    write([*COLUMNS, *(_cell(_header(name)) for name in metadata)])
+    write = csv_writer(stream)
+    write([*COLUMNS, *(cell(_header(name)) for name in metadata)])
     for line in lines:
         values = _values(line) | {
             name: _FILES_APART.join(files) for name, files in (("files", line.files), (_COPIES, _copies(line)))
         }
-        own = [values[name] if name in _AS_THEY_ARE else _cell(values[name]) for name in COLUMNS]
-        write([*own, *(_cell(line.metadata.get(name)) for name in metadata)])
+        own = [values[name] if name in _AS_THEY_ARE else cell(values[name]) for name in COLUMNS]
+        write([*own, *(cell(line.metadata.get(name)) for name in metadata)])
 
 
 def write_jsonl(stream: IO[str], lines: Iterable[Line], metadata: Sequence[str]) -> None:
@@ -111,18 +103,3 @@ def _header(name: str) -> str:
         # An export that was submitted again: its `column:state` must not meet that of its `state`.
         bare = bare.removeprefix(_CLASHING)
     return f"{_CLASHING}{name}" if bare.casefold() in COLUMNS else name
-
-
-def _cell(value: Any) -> Any:
-    """Nothing for None, and an apostrophe before what a spreadsheet would compute: a prompt is data. Numbers are none."""
-    if isinstance(value, str) and value.startswith(_FORMULA) and not _is_number(value):
-        return f"'{value}"
-    return "" if value is None else value
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

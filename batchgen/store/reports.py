@@ -1,11 +1,11 @@
 """What people ask the ledger: counts, money, failures, one job. Each is a query; nothing is counted twice to be kept."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Connection, Label, Row, and_, case, func, literal_column, or_, select
 
 from batchgen.core import identity
 from batchgen.core.job import FINAL, State
@@ -14,7 +14,7 @@ from batchgen.core.pricing import Basis
 from batchgen.errors import UnknownBatch
 from batchgen.store import chains
 from batchgen.store.batches import Batch
-from batchgen.store.tables import artifacts, attempts, batches, jobs
+from batchgen.store.tables import artifacts, attempts, jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,26 +69,16 @@ class Failure:
     examples: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """Money under one heading."""
-
-    key: str
-    simulated: bool
-    images: int
-    money: Money
-
-
 # A job's newest attempt, where that is what made it fail.
 _LAST = and_(attempts.c.job_id == jobs.c.id, attempts.c.number == jobs.c.attempt, jobs.c.failed_by.is_(None))
 _UNKNOWN = and_(attempts.c.outcome == Outcome.UNKNOWN, attempts.c.cost_micros.is_(None))
-_UNPRICED = and_(
+UNPRICED = and_(
     attempts.c.outcome.is_not(None),
     attempts.c.cost_micros.is_(None),
     or_(attempts.c.outcome != Outcome.UNKNOWN, attempts.c.reserved_micros.is_(None)),
 )
 _ANSWERED = attempts.c.outcome.in_((Outcome.SUCCEEDED, Outcome.INVALID_REPLY, Outcome.SUPERSEDED))
-_MONEY: tuple[ColumnElement[Any], ...] = (
+MONEY: tuple[Label[Any], ...] = (
     func.count(attempts.c.sent_at).label("sent"),
     func.sum(attempts.c.input_text_tokens).label("input_text_tokens"),
     func.sum(attempts.c.input_image_tokens).label("input_image_tokens"),
@@ -97,13 +87,13 @@ _MONEY: tuple[ColumnElement[Any], ...] = (
     func.count(case((attempts.c.cost_basis == Basis.ESTIMATED, 1))).label("estimated"),
     func.count(case((_UNKNOWN, 1))).label("unknown"),
     func.sum(case((_UNKNOWN, attempts.c.reserved_micros))).label("unknown_micros"),
-    func.count(case((_UNPRICED, 1))).label("unpriced"),
+    func.count(case((UNPRICED, 1))).label("unpriced"),
     func.count(case((_ANSWERED, 1))).label("answered"),
 )
 
 
 # Written out and no parameter: else the database cannot tell that the index of such jobs will do.
-_TRIED = jobs.c.attempt > literal_column("0")
+TRIED = jobs.c.attempt > literal_column("0")
 
 
 def summary(tx: Connection, batch: Batch) -> Summary:
@@ -113,16 +103,16 @@ def summary(tx: Connection, batch: Batch) -> Summary:
     images = (
         select(func.count())
         .select_from(artifacts.join(jobs, jobs.c.id == artifacts.c.job_id))
-        .where(jobs.c.batch_id == batch.id, _TRIED, artifacts.c.replaced_at.is_(None))
+        .where(jobs.c.batch_id == batch.id, TRIED, artifacts.c.replaced_at.is_(None))
     )
     return Summary(batch, states, tx.execute(images).scalar_one(), money(tx, batch))
 
 
 def money(tx: Connection, batch: Batch) -> Money:
     """All attempts of a batch added up."""
-    mine = (jobs.c.batch_id == batch.id, _TRIED)
-    query = select(*_MONEY).select_from(attempts.join(jobs, jobs.c.id == attempts.c.job_id)).where(*mine)
-    return _money(tx.execute(query).one())
+    mine = (jobs.c.batch_id == batch.id, TRIED)
+    query = select(*MONEY).select_from(attempts.join(jobs, jobs.c.id == attempts.c.job_id)).where(*mine)
+    return money_of(tx.execute(query).one()._asdict())
 
 
 def unfinished(tx: Connection, batch_ids: Sequence[int]) -> dict[State, int]:
@@ -197,32 +187,6 @@ def job(tx: Connection, batch: Batch, custom_id: str) -> tuple[Row[Any], list[Ro
     return row, list(tries), list(files)
 
 
-def spent(tx: Connection, by: str) -> list[Spent]:
-    """What was spent by `batch`, `model` or `day` (UTC), simulated money apart."""
-    images = (
-        select(artifacts.c.job_id, artifacts.c.attempt, func.count().label("images"))
-        .group_by(artifacts.c.job_id, artifacts.c.attempt)
-        .subquery()
-    )
-    key: ColumnElement[Any] = {
-        "batch": batches.c.name,
-        "model": attempts.c.model,
-        "day": func.date(attempts.c.started_at),
-    }[by]
-    whole = (
-        attempts.join(jobs, jobs.c.id == attempts.c.job_id)
-        .join(batches, batches.c.id == jobs.c.batch_id)
-        .outerjoin(images, and_(images.c.job_id == attempts.c.job_id, images.c.attempt == attempts.c.number))
-    )
-    query = (
-        select(key.label("key"), batches.c.simulated, func.coalesce(func.sum(images.c.images), 0).label("images"), *_MONEY)
-        .select_from(whole)
-        .group_by(key, batches.c.simulated)
-        .order_by(batches.c.simulated, key)
-    )
-    return [Spent(str(row.key), row.simulated, int(row.images), _money(row)) for row in tx.execute(query)]
-
-
 def images_since(tx: Connection, moment: datetime, *, provider: str) -> int:
     """Images of a provider that came back since a moment, with those of which nobody kept who made them."""
     query = (
@@ -235,21 +199,23 @@ def images_since(tx: Connection, moment: datetime, *, provider: str) -> int:
     return tx.execute(query).scalar_one()
 
 
-def _money(row: Row[Any]) -> Money:
-    def known(total: Any, *, of: int) -> int | None:
-        """A sum over nothing is 0 where nothing happened, and not known where something did."""
-        if total is None:
-            return None if of else 0
-        return int(total)
-
+def money_of(sums: Mapping[str, Any]) -> Money:
+    """The sums of `MONEY` by their labels."""
     return Money(
-        sent=row.sent,
-        input_text_tokens=known(row.input_text_tokens, of=row.answered),
-        input_image_tokens=known(row.input_image_tokens, of=row.answered),
-        output_tokens=known(row.output_tokens, of=row.answered),
-        cost_micros=known(row.cost_micros, of=row.unpriced),
-        unknown=row.unknown,
-        unknown_micros=known(row.unknown_micros, of=row.unknown),
-        unpriced=row.unpriced,
-        estimated=row.estimated,
+        sent=sums["sent"],
+        input_text_tokens=known(sums["input_text_tokens"], of=sums["answered"]),
+        input_image_tokens=known(sums["input_image_tokens"], of=sums["answered"]),
+        output_tokens=known(sums["output_tokens"], of=sums["answered"]),
+        cost_micros=known(sums["cost_micros"], of=sums["unpriced"]),
+        unknown=sums["unknown"],
+        unknown_micros=known(sums["unknown_micros"], of=sums["unknown"]),
+        unpriced=sums["unpriced"],
+        estimated=sums["estimated"],
     )
+
+
+def known(total: Any, *, of: int) -> int | None:
+    """A sum over nothing is 0 where nothing happened, and not known where something did."""
+    if total is None:
+        return None if of else 0
+    return int(total)

@@ -51,6 +51,8 @@ def test_no_command_lets_a_text_steer_the_terminal(stage: Callable[..., Stage], 
         ("status",),
         ("costs",),
         ("costs", "--by", "model"),
+        ("costs", "--by", f"column:remark{_ESCAPES}"),
+        ("costs", "--by", f"column:{_ESCAPES}"),
     ):
         _said(program, *arguments)
 

@@ -147,6 +147,11 @@ class Ledger:
         with self.database.read() as tx:
             return batches.named(tx, [name])[0]
 
+    def columns(self, *names: str, batch: str = "shop") -> None:
+        """The manifest of a batch has these columns of its own."""
+        with self.database.write() as tx:
+            batches.record_manifest(tx, batches.named(tx, [batch])[0], batches.ManifestFile(None, "", names))
+
     def ids(self, *custom_ids: str, batch: str = "shop") -> list[int]:
         """The numbers of jobs."""
         return [self.job(custom_id, batch).id for custom_id in custom_ids]
@@ -243,3 +248,17 @@ class Ledger:
         """One statement of SQL, committed."""
         with self.database.write() as tx:
             return tx.execute(text(statement), values)
+
+
+@pytest.fixture
+def spending(ledger):
+    """Real and simulated money, of two models, over two days of UTC."""
+    day = 86_400
+    plan = (("shop", "m1", 10, False), ("shop", "m2", day, False), ("shelf", "m1", day, False), ("sandbox-x", "m1", 20, True))
+    for cost, (batch, model, at, simulated) in enumerate(plan, start=1):
+        row = ledger.row(f"{batch} {model}", model=model, n=2)
+        ledger.submit(row, batch=batch, simulated=simulated)
+        claim = ledger.claim(names=[batch], at=at)
+        ledger.sent(claim)
+        ledger.succeed(claim, f"{cost}.png", f"{cost}~2.png", cost=10**cost)
+    return ledger

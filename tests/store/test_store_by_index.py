@@ -2,17 +2,19 @@
 
 import re
 from contextlib import contextmanager
+from datetime import date
 
 import pytest
 from chained import put
 from sqlalchemy import event
 
+from batchgen.core.costs import Period
 from batchgen.core.job import State
 from batchgen.core.outcome import Ending, Outcome
 from batchgen.core.pricing import Basis, Cost
 from batchgen.core.request import Input
 from batchgen.core.retry import Verdict
-from batchgen.store import chains, closing, control, leases, leftovers, listing, outlook, queue, reports, shares, shelf
+from batchgen.store import chains, closing, control, costs, leases, leftovers, listing, outlook, queue, reports, shares, shelf
 from batchgen.store.closing import Closing, Finish
 from batchgen.store.leases import Lease
 from batchgen.store.queue import Filter
@@ -20,6 +22,7 @@ from batchgen.store.queue import Filter
 # The index of what is running holds no more than that.
 _LARGE = re.compile(r"SCAN (jobs|parents|attempts|artifacts|dependencies)\b(?! USING INDEX ix_jobs_reclaim)")
 _END = Closing(Ending(Outcome.SUCCEEDED), Verdict(State.SUCCEEDED), Cost(40, Basis.COMPUTED))
+_MONTH = Period(date(2026, 11, 1), date(2026, 11, 30))
 _REFUSED = Closing(Ending(Outcome.REJECTED), Verdict(State.FAILED), Cost(0, Basis.COMPUTED))
 
 
@@ -67,6 +70,11 @@ _ASKED = {
     "waiting for a model": lambda tx, batch, _: leftovers.left_out(tx, Filter([batch.id], ["gpt-image-2"])),
     "running": lambda tx, batch, _: leftovers.running(tx, Filter([batch.id])),
     "providers": lambda tx, batch, _: shares.named(tx, batch),
+    "costs of a batch": lambda tx, batch, _: costs.spent(tx, "batch", [batch]),
+    "costs of a batch by its jobs": lambda tx, batch, _: costs.spent(tx, "column:shelf", [batch]),
+    "costs of a month": lambda tx, batch, _: costs.spent(tx, "day", [], _MONTH),
+    "costs of a batch in a month": lambda tx, batch, _: costs.spent(tx, "column:shelf", [batch], _MONTH),
+    "costs to check a bill": lambda tx, *_: costs.daily(tx, _MONTH, "openai", str),
     "failed": lambda tx, batch, _: reports.failed(tx, batch),
     "failures": lambda tx, batch, _: reports.failures(tx, batch, 5),
     "one job": lambda tx, batch, _: reports.job(tx, batch, "done"),
@@ -101,6 +109,7 @@ def test_it_is_found_by_index(ledger, what):
             ledger.sent(claim)
         else:
             ledger.succeed(claim) if name == "parent" else ledger.fail(claim)
+    ledger.columns("shelf")
     batch = ledger.batch()
     with plans(ledger.database) as told, ledger.database.write() as tx:
         _ASKED[what](tx, batch, ledger)

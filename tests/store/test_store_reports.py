@@ -178,44 +178,6 @@ def test_one_job_is_found_by_its_id_in_any_case(ledger):
         ledger.whole("bear")
 
 
-@pytest.fixture
-def spending(ledger):
-    """Real and simulated money, of two models, over two days of UTC."""
-    plan = (("shop", "m1", 10, False), ("shop", "m2", _DAY, False), ("shelf", "m1", _DAY, False), ("sandbox-x", "m1", 20, True))
-    for cost, (batch, model, at, simulated) in enumerate(plan, start=1):
-        row = ledger.row(f"{batch} {model}", model=model, n=2)
-        ledger.submit(row, batch=batch, simulated=simulated)
-        claim = ledger.claim(names=[batch], at=at)
-        ledger.sent(claim)
-        ledger.succeed(claim, f"{cost}.png", f"{cost}~2.png", cost=10**cost)
-    return ledger
-
-
-@pytest.mark.parametrize(
-    ("by", "expected"),
-    [
-        ("batch", [("shelf", False, 2, 1000), ("shop", False, 4, 110), ("sandbox-x", True, 2, 10_000)]),
-        ("model", [("m1", False, 4, 1010), ("m2", False, 2, 100), ("m1", True, 2, 10_000)]),
-        ("day", [("2026-11-21", False, 2, 10), ("2026-11-22", False, 4, 1100), ("2026-11-21", True, 2, 10_000)]),
-    ],
-)
-def test_money_is_told_under_each_heading(spending, by, expected):
-    """By batch, by model or by day of UTC, simulated money always apart and last."""
-    with spending.database.read() as tx:
-        found = reports.spent(tx, by)
-    assert [(one.key, one.simulated, one.images, one.money.cost_micros) for one in found] == expected
-
-
-def test_a_day_ends_at_midnight_of_utc(ledger):
-    """An attempt belongs to the day it began in, whatever zone the server lives in."""
-    midnight = 12 * 3600 - 0.25
-    for name, moment in (("before", midnight - 0.000001), ("after", midnight)):
-        ledger.submit(ledger.row(name), batch=name)
-        ledger.succeed(ledger.claim(at=moment), at=midnight + 5, cost=1)
-    with ledger.database.read() as tx:
-        assert [one.key for one in reports.spent(tx, "day")] == ["2026-11-21", "2026-11-22"]
-
-
 def test_images_since_a_moment_are_counted_by_the_start_of_their_attempt(spending):
     """What counts against the images of a day: those of other providers never, replaced ones too."""
     spending.sql("UPDATE artifacts SET replaced_at = '2026-11-23' WHERE path = '2.png'")
