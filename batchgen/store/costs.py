@@ -55,9 +55,11 @@ _COUNTED: tuple[Label[Any], ...] = (
     func.sum(case((_IS_RETRY, attempts.c.cost_micros))).label("retry_micros"),
     func.count(case((and_(UNPRICED, _HAS_NONE), 1))).label("unpriced_retries"),
 )
-_Sums = Mapping[str, Any]
-_COUNTS = frozenset({"sent", "estimated", "unknown", "unpriced", "answered", "images", "retries", "unpriced_retries"})
-_NOTHING: _Sums = {sum_.name: 0 if sum_.name in _COUNTS else None for sum_ in (*MONEY, *_COUNTED)}
+# Sums in the order of these columns, behind the two that they are told by; a list, since there may be a row for each job.
+_Sums = list[Any]
+_NAMES = tuple(label.name for label in (*MONEY, *_COUNTED))
+_NUMBERS = frozenset({"sent", "estimated", "unknown", "unpriced", "answered", "images", "retries", "unpriced_retries"})
+_NOTHING: _Sums = [0 if name in _NUMBERS else None for name in _NAMES]
 _WHOLE = attempts.join(jobs, jobs.c.id == attempts.c.job_id).join(batches, batches.c.id == jobs.c.batch_id)
 _DAY: ColumnElement[Any] = func.date(attempts.c.started_at)
 
@@ -88,7 +90,7 @@ def spent(tx: Connection, by: str, chosen: Sequence[Batch] = (), period: Period 
         .group_by(grouped, batches.c.simulated)
         .execution_options(yield_per=_ROWS_AT_ONCE)
     )
-    sums = _added(tx.execute(query), lambda row: (row.simulated, key(row.value)))
+    sums = _added(tx.execute(query), lambda value, simulated: (simulated, key(value)))
     entries = [_spent(text, simulated=simulated, sums=one) for (simulated, text), one in sums.items()]
     entries.sort(key=lambda one: (one.simulated, one.key is None, one.key or ""))
     return Costs(by, entries, *(_total(sums, simulated=simulated) for simulated in (False, True)))
@@ -106,8 +108,8 @@ def daily(tx: Connection, period: Period, provider: str, name_of: Callable[[str]
         )
         .group_by(_DAY, attempts.c.model)
     )
-    sums = _added(tx.execute(query), lambda row: (date.fromisoformat(str(row.day)), name_of(row.model)))
-    return {key: money_of(one) for key, one in sums.items()}
+    sums = _added(tx.execute(query), lambda day, model: (date.fromisoformat(str(day)), name_of(model)))
+    return {key: money_of(dict(zip(_NAMES, one, strict=False))) for key, one in sums.items()}
 
 
 def _column(tx: Connection, by: str, chosen: Sequence[Batch]) -> tuple[ColumnElement[Any], Callable[[Any], str | None]]:
@@ -136,23 +138,19 @@ def _within(period: Period) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _added(rows: Iterable[Row[Any]], key: Callable[[Row[Any]], Any]) -> dict[Any, _Sums]:
+def _added(rows: Iterable[Row[Any]], key: Callable[[Any, Any], Any]) -> dict[Any, _Sums]:
     """The sums of rows with the same key added up; there is no more in memory than keys."""
     found: dict[Any, _Sums] = {}
     for row in rows:
-        of = key(row)
-        sums = {name: row._mapping[name] for name in _NOTHING if name in row._mapping}
+        first, second, *sums = tuple(row)
+        of = key(first, second)
         found[of] = _both(found[of], sums) if of in found else sums
     return found
 
 
 def _both(one: _Sums, other: _Sums) -> _Sums:
-    return {name: _plus(total, other[name]) for name, total in one.items()}
-
-
-def _plus(one: int | None, other: int | None) -> int | None:
     """None is a sum of which nothing is known: it adds nothing."""
-    return other if one is None else one if other is None else one + other
+    return [b if a is None else a if b is None else a + b for a, b in zip(one, other, strict=True)]
 
 
 def _total(sums: Mapping[Any, _Sums], *, simulated: bool) -> Spent:
@@ -164,11 +162,12 @@ def _total(sums: Mapping[Any, _Sums], *, simulated: bool) -> Spent:
 
 
 def _spent(key: str | None, *, simulated: bool, sums: _Sums) -> Spent:
+    told = dict(zip(_NAMES, sums, strict=True))
     return Spent(
         key,
         simulated,
-        int(sums["images"]),
-        money_of(sums),
-        sums["retries"],
-        known(sums["retry_micros"], of=sums["unpriced_retries"]),
+        int(told["images"]),
+        money_of(told),
+        told["retries"],
+        known(told["retry_micros"], of=told["unpriced_retries"]),
     )
