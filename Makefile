@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TESTS ?= tests
 ROUNDS ?= 5
 
-.PHONY: demo test torture faults bench check clean
+.PHONY: demo test torture caps faults bench check clean
 
 # The bundled manifest on the built-in sandbox: no key, no cost.
 demo: $(VENV)/.base
@@ -19,6 +19,10 @@ test: $(VENV)/.test
 # 200 kills on SQLite and 50 on PostgreSQL, then the balance of images and money; KILLS=20, DATABASE=postgresql://... for others.
 torture: $(VENV)/.test
 	cd tests && ../$(BIN)/python -m torture.torture $(if $(KILLS),--kills $(KILLS)) $(if $(DATABASE),--database '$(DATABASE)')
+
+# Four processes on one PostgreSQL under a cap of a dollar a day, twenty times; RUNS=4, DATABASE=postgresql://... for others.
+caps: $(VENV)/.test
+	cd tests && ../$(BIN)/python -m caps.trial $(if $(RUNS),--runs $(RUNS)) $(if $(DATABASE),--database '$(DATABASE)')
 
 # Every fault of the table put to the program; prints what became of each and writes it to docs/faults.md.
 faults: $(VENV)/.test

@@ -1,5 +1,6 @@
 """`batchgen config`."""
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -40,6 +41,8 @@ def _entries(settings: "Settings") -> list[dict[str, Any]]:
         for key in keys:
             name = f"{table_name}.{key}"
             value = getattr(getattr(settings, table_name), key)
+            # JSON has no decimals, and an amount of money is exact.
+            value = str(value) if isinstance(value, Decimal) else value
             found.append(
                 {"key": name, "value": masked_url(value) if key.endswith("url") else value, "source": settings.sources[name]}
             )
@@ -87,6 +90,8 @@ def _flat(told: "Mapping[str, Any]") -> "Iterator[tuple[str, Any]]":
 
 
 def _shown(value: Any) -> str:
+    if value is None:
+        return ""
     if isinstance(value, dict):
         return ", ".join(f"{key} = {one}" for key, one in value.items())
     return ", ".join(map(_shown, value)) if isinstance(value, list | tuple) else str(value)

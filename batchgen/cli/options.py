@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
@@ -33,6 +34,20 @@ _GIVEN = (*FIELD_OPTIONS, *tutorials.FIELDS)
 provider = click.option(
     "--provider", metavar="NAME", help="Who makes the images: openai, sandbox, or one that the settings describe by its name."
 )
+
+
+def usd(text: str) -> Decimal:
+    """An amount of money, to the micro-dollar; the type of an option."""
+    from batchgen.core.budget import micros_of
+
+    try:
+        amount = Decimal(text)
+        micros_of(amount)
+    except InvalidOperation:
+        raise click.BadParameter(f"{text!r} is no amount of USD, like 1.00") from None
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} {error}") from None
+    return amount
 
 
 def manifests(*, required: bool) -> Callable[[_Command], _Command]:

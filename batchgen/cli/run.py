@@ -32,6 +32,7 @@ def _work_options(command: _Command) -> _Command:
             click.option("--concurrency", type=click.IntRange(1, 1000), help="How many requests may be out at once."),
             click.option("--images-per-minute", type=click.IntRange(0), help="The account's limit; 0 is not known."),
             click.option("--limit", type=click.IntRange(1), help="Start so many jobs at most."),
+            click.option("--max-cost", type=options.usd, metavar="USD", help="Spend so much in this run at most, as in 2.50."),
             click.option(
                 "--drain-timeout", type=click.FloatRange(0), metavar="S", help="After a signal, wait so many seconds at most."
             ),
@@ -89,6 +90,7 @@ def _run(app: App, given: dict[str, Any], *, requeue: bool) -> int:
         "provider.name": given["provider"],
         "limits.concurrency": given["concurrency"],
         "limits.images_per_minute": given["images_per_minute"],
+        "budget.per_run_usd": given["max_cost"],
     }
     files = options.given_files(given["manifests"])
     with app.project(changed, files.laid_over(changed)) as project:
@@ -169,6 +171,8 @@ def _work(console: Console, project: "Project", scope: _Scope, given: dict[str, 
         waiting = sum(reports.unfinished(tx, [batch.id for batch in scope.batches]).values())
     if not waiting:
         console.tell("nothing to do")
+    if scope.simulated and given["max_cost"] is not None:
+        console.tell("--max-cost is about real money: simulated money counts toward no cap")
     total = min(waiting, limit) if limit else waiting
     # What the program is made of stays for good, and its work leaves little that only the collector finds: not to look
     # through all of it again and again saves some of the time.

@@ -18,6 +18,7 @@ from batchgen.store import migrate, reports, shares
 from batchgen.store.engine import Database
 
 if TYPE_CHECKING:
+    from batchgen.core.budget import Caps
     from batchgen.core.retry import Policy
     from batchgen.ingest.reading import Terms
     from batchgen.project.orders import Said
@@ -121,6 +122,15 @@ class Project:
         )
 
     @property
+    def caps(self) -> "Caps":
+        """The caps on spending as they are configured."""
+        from batchgen.core.budget import Caps, micros_of
+
+        told = self.settings.budget
+        amounts = (told.per_run_usd, told.per_batch_usd, told.per_day_usd, told.per_month_usd)
+        return Caps(*(None if amount is None else micros_of(amount) for amount in amounts))
+
+    @property
     def policy(self) -> "Policy":
         """How patiently to try again."""
         from batchgen.core.retry import Policy
@@ -130,15 +140,20 @@ class Project:
 
     @asynccontextmanager
     async def pools(self, plans: "Sequence[Plan]", observer: "Observer", limit: int | None) -> "AsyncIterator[Pools]":
-        """Workers with their providers, opened and closed; together they start `limit` jobs at most (None: all)."""
+        """Workers with their providers, opened and closed; together they start `limit` jobs at most (None: all).
+
+        They keep within the caps, which are about real money.
+        """
         from batchgen.artifacts.office import Office
+        from batchgen.core.budget import NO_CAPS
         from batchgen.worker.ledger import Ledger
         from batchgen.worker.pool import Doors, Pool
         from batchgen.worker.pools import Labelled, Pools
         from batchgen.worker.scope import Run
 
         ledger = Ledger(self.database, patience_s=self.settings.retry.offline_s, tell=observer.alarm)
-        run, pools = Run(limit), {}
+        is_real = all(plan.provider != SANDBOX for plan in plans)
+        run, pools = Run(limit, self.caps if is_real else NO_CAPS), {}
         async with AsyncExitStack() as opened:
             opened.push_async_callback(asyncio.to_thread, ledger.close)
             for plan in plans:

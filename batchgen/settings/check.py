@@ -1,5 +1,9 @@
 """What bounds cannot say of a setting."""
 
+from dataclasses import fields
+from decimal import Decimal
+
+from batchgen.core.budget import micros_of
 from batchgen.core.prompt_rules import folded
 from batchgen.errors import SettingsError
 from batchgen.settings.addresses import shown, wrong_address, wrong_variable
@@ -20,6 +24,16 @@ def check(settings: Settings) -> None:
     if wrong := wrong_address(provider.base_url):
         place = f"{sources['provider.base_url']}: [provider] base_url"
         raise SettingsError(f"{place} = {shown(provider.base_url)!r}: {wrong}")
+    _check_amounts(settings)
+
+
+def _check_amounts(settings: Settings) -> None:
+    for key in fields(settings.budget):
+        amount = getattr(settings.budget, key.name)
+        try:
+            micros_of(amount if isinstance(amount, Decimal) else Decimal(0))
+        except ValueError as error:
+            raise SettingsError(f"{settings.sources[f'budget.{key.name}']}: [budget] {key.name} = {amount}: {error}") from None
 
 
 def _check_prompts(settings: Settings) -> None:

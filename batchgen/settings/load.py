@@ -4,6 +4,7 @@ built-in.
 
 from collections.abc import Collection, Mapping
 from dataclasses import fields, is_dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, get_origin, get_type_hints
 
@@ -171,6 +172,8 @@ def _providers(settings: Settings, described: Any, path: Path) -> dict[str, Name
 
 
 def _converted(name: str, given: Given, kind: Any) -> Any:
+    if given.value == "" and kind == Decimal | None:
+        return None
     is_text = given.source in ("environment", ".env", "option")
     value = given.value
     if is_text and get_origin(kind) is tuple:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from decimal import Decimal
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -22,6 +23,7 @@ FROM_ENVIRONMENT = "env:"
 _Count = Annotated[int, Meta(ge=0)]
 _AtLeastOne = Annotated[int, Meta(ge=1)]
 _Seconds = Annotated[float, Meta(ge=0)]
+_Usd = Decimal | None
 _Positive = Annotated[float, Meta(gt=0)]
 
 
@@ -59,13 +61,6 @@ class LimitSettings:
     requests_per_minute: _Count = 0
     tokens_per_minute: _Count = 0
     images_per_day: _Count = 0
-
-
-@dataclass(frozen=True, slots=True)
-class BudgetSettings:
-    """What may be spent, in USD. Above `confirm_above_usd` a run asks before it starts; 0 asks never."""
-
-    confirm_above_usd: Annotated[float, Meta(ge=0)] = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +110,20 @@ class RetrySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetSettings:
+    """What may be spent, in USD. Above `confirm_above_usd` a run asks before it starts; 0 asks never.
+
+    The others are caps: None (written "") is none, and 0 lets nothing start.
+    """
+
+    confirm_above_usd: Annotated[float, Meta(ge=0)] = 0.0
+    per_run_usd: _Usd = None
+    per_batch_usd: _Usd = None
+    per_day_usd: _Usd = None
+    per_month_usd: _Usd = None
+
+
+@dataclass(frozen=True, slots=True)
 class SandboxSettings:
     """How the built-in sandbox behaves; faults as `NAME=RATE,...`."""
 
@@ -151,8 +160,8 @@ class Settings:
     storage: StorageSettings = StorageSettings()
     provider: ProviderSettings = ProviderSettings()
     limits: LimitSettings = LimitSettings()
-    budget: BudgetSettings = BudgetSettings()
     retry: RetrySettings = RetrySettings()
+    budget: BudgetSettings = BudgetSettings()
     sandbox: SandboxSettings = SandboxSettings()
     compat: CompatSettings = CompatSettings()
     prompts: PromptSettings = PromptSettings()

@@ -63,7 +63,7 @@ def opened(tx: Connection, job_id: int, attempt: int) -> Opened | None:
 def _opened_where(tx: Connection, condition: ColumnElement[bool], *, newest: bool = True) -> list[Opened]:
     of_job = attempts.c.job_id == jobs.c.id
     query = (
-        select(attempts, jobs.c.failures, jobs.c.unknowns, jobs.c.batch_id)
+        select(attempts, jobs.c.failures, jobs.c.unknowns)
         .join(jobs, and_(of_job, attempts.c.number == jobs.c.attempt) if newest else of_job)
         .where(condition)
     )

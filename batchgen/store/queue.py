@@ -58,6 +58,7 @@ class Claim:
     have: tuple[int, ...] = ()  # ordinals of images of this very request that came with earlier attempts
     replaces: tuple[str, ...] = ()  # paths of images that an earlier request of this job left
     once: str = ""  # the same for every attempt until a complete answer has come, see `identity.once`
+    batch_id: int = 0
     started_at: datetime = field(kw_only=True)
 
 
@@ -88,7 +89,7 @@ def claim(
     reserve: Callable[[Request], int | None],
     *,
     most: int = 1,
-    fits: Callable[[Request], bool] = lambda _request: True,
+    fits: Callable[[Claim], bool] = lambda _claim: True,
 ) -> list[Claim]:
     """Take the next due jobs, `most` at the utmost, and open their attempts: batches in order, then priority, then position.
 
@@ -99,7 +100,7 @@ def claim(
         rows += _due_of(tx, wanted, batch_id, words, now, most - len(rows))
         if len(rows) >= most:
             break
-    claims = list(takewhile(lambda claimed: fits(claimed.request), (_claim(tx, row, reserve, now) for row in rows)))
+    claims = list(takewhile(fits, (_claim(tx, row, reserve, now) for row in rows)))
     if not claims:
         return []
     tx.execute(_TAKE, {"ids": [claimed.job_id for claimed in claims], "owner": lease.owner, "until": lease.expires_at})
@@ -128,6 +129,16 @@ def mark_sent(tx: Connection, sent: Sequence[tuple[int, int]], now: datetime) ->
 def request_of(row: Row[Any]) -> Request:
     """What a row of `jobs` asks for."""
     return restored(row.operation, row.model, row.request)
+
+
+def missing(tx: Connection, row: Row[Any]) -> tuple[Request, tuple[int, ...], tuple[str, ...]]:
+    """What of a row's request is not made yet, the ordinals of what is, and the paths of what another request made."""
+    request = request_of(row)
+    have, replaces = _earlier_images(tx, row) if row.attempt else ((), ())
+    if len(have) >= request.images:
+        # The request was changed and changed back: what it made then is as old as the rest.
+        have, replaces = (), _paths(tx, row.id)
+    return request.asking_for(request.images - len(have)), have, replaces
 
 
 # Statements are built once: at full speed, building them again for every call costs more than all the rest.
@@ -221,19 +232,13 @@ def _earliest(blocked: bool, only: bool) -> Select[Any]:
 
 def _claim(tx: Connection, row: Row[Any], reserve: Callable[[Request], int | None], now: datetime) -> Claim:
     """`row` is the job as it was before it was taken."""
-    request = request_of(row)
+    request, have, replaces = missing(tx, row)
     if any(one.is_result for one in request.inputs):
         request = replace(request, inputs=chains.with_results(tx, row.batch_id, request.inputs))
-    have, replaces = _earlier_images(tx, row) if row.attempt else ((), ())
-    if len(have) >= request.images:
-        # The request was changed and changed back: what it made then is as old as the rest.
-        have, replaces = (), _paths(tx, row.id)
-    request = request.asking_for(request.images - len(have))
-    fared = (row.failures, row.unknowns)
     answers = tx.execute(_ANSWERS, {"of_job": row.id}).scalar_one() if row.attempt else 0
     once = identity.once(row.created_at, row.id, row.fingerprint, request.images, answers)
-    named = (row.id, row.attempt + 1, row.folder, row.custom_id)
-    return Claim(*named, request, *fared, reserve(request), have, replaces, once, started_at=now)
+    named, fared = (row.id, row.attempt + 1, row.folder, row.custom_id), (row.failures, row.unknowns)
+    return Claim(*named, request, *fared, reserve(request), have, replaces, once, row.batch_id, started_at=now)
 
 
 def _earlier_images(tx: Connection, row: Row[Any]) -> tuple[tuple[int, ...], tuple[str, ...]]:
@@ -257,6 +262,7 @@ def _opening(claimed: Claim, fingerprint: str, provider: str | None, lease: Leas
     return {
         "job_id": claimed.job_id,
         "number": claimed.attempt,
+        "batch_id": claimed.batch_id,
         "model": claimed.request.model,
         "provider": provider,
         "fingerprint": fingerprint,

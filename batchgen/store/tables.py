@@ -172,6 +172,7 @@ attempts = Table(
     metadata,
     Column("job_id", Id, ForeignKey("jobs.id"), nullable=False),
     Column("number", Integer, nullable=False),
+    Column("batch_id", Id, nullable=False),  # the job's, which never changes: for sums that do not look the job up
     Column("model", Text, nullable=False),
     Column("provider", String(100), nullable=True),  # who was asked, whatever the job says later; NULL: before that was kept
     Column("fingerprint", String(64), nullable=False),
@@ -196,7 +197,11 @@ attempts = Table(
     PrimaryKeyConstraint("job_id", "number"),
     CheckConstraint("(outcome IS NULL) = (finished_at IS NULL)", name="closed_iff_finished"),
 )
-Index("ix_attempts_started_at", attempts.c.started_at)
+# All that counts toward a cap on spending, so that the sums do not read the rows.
+Index(
+    "ix_attempts_spending",
+    *(attempts.c[name] for name in ("started_at", "batch_id", "outcome", "cost_micros", "reserved_micros")),
+)
 
 artifacts = Table(
     "artifacts",

@@ -1,10 +1,14 @@
 """When going on makes no sense, and the one line that says what to do."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from batchgen.core.budget import Cap, Full, freed_at
 from batchgen.core.outcome import Ending, Outcome
+from batchgen.core.pricing import dollars
 from batchgen.core.remedy import BOUGHT_IN_VAIN, remedy
 from batchgen.worker.plan import Plan
+from batchgen.worker.remainder import Remainder
 
 
 def reason(ending: Ending, plan: Plan, offline_s: float, now: datetime) -> str | None:
@@ -56,6 +60,42 @@ def day_used_up(now: datetime) -> str:
     """The line for a daily limit that is reached."""
     tomorrow = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), now.tzinfo)
     return f"the account's images_per_day are used up; run again after {tomorrow:%Y-%m-%d %H:%M} UTC"
+
+
+def no_price(models: Sequence[str]) -> str:
+    """The line for models of which nobody can say what they cost, in a run that has a cap."""
+    named = ", ".join(models)
+    tables = " and ".join(f'[models."{model}"]' for model in models)
+    return (
+        f"nothing was sent: under a cap on spending every model needs a price, and {named} has none; "
+        f"give it one in {tables}, or write another model and submit with --update"
+    )
+
+
+def cap_reached(left: Remainder, now: datetime) -> str:
+    """The line for a cap that lets nothing more through."""
+    full = left.full
+    if full is None:
+        return (
+            f"what {left.unpriced:,} of the {left.jobs:,} jobs that remain would cost cannot be told before, "
+            "and under a cap on spending such jobs are not started; cancel them, or run without a cap"
+        )
+    counted = full.counted
+    parts = {"spent": counted.spent, "reserved by what is open": counted.reserved, "perhaps billed": counted.unknown}
+    told = ", ".join(f"${dollars(micros)} {words}" for words, micros in parts.items() if micros or words == "spent")
+    unpriced = f", and {left.unpriced:,} of them have no price" if left.unpriced else ""
+    return (
+        f"[budget] {full.cap} = {dollars(full.amount)} ({told}) has no room for the next job, "
+        f"which costs ${dollars(full.micros or 0)} at most; "
+        f"{left.jobs:,} remain, for ${dollars(left.micros)} at most{unpriced}; {_more_room(full, now)}"
+    )
+
+
+def _more_room(full: Full, now: datetime) -> str:
+    freed = freed_at(full.cap, now)
+    if full.cap is Cap.BATCH or (full.micros or 0) > full.amount:
+        return "raise it to go on"
+    return "run again, or allow more" if freed is None else f"run again after {freed:%Y-%m-%d %H:%M} UTC, or raise it"
 
 
 def _moment(now: datetime, seconds: float) -> str:

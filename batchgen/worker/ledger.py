@@ -49,6 +49,13 @@ class Ledger:
         """Run a change that stands for itself; it may share a transaction all the same."""
         return await self.join(_each, change)
 
+    async def write_first(self, change: Callable[[Transaction], _Result]) -> _Result:
+        """As `write`, before everything else in its transaction: it takes locks that all processes share.
+
+        Behind an end, whose jobs are locked by then, two processes could each hold what the other waits for.
+        """
+        return await self.join(_each_first, change)
+
     async def read(self, question: Callable[[Transaction], _Result]) -> _Result:
         """Run a question in a transaction that does not write."""
 
@@ -83,7 +90,7 @@ class Ledger:
             shared.setdefault(change, []).append(place)
         results: list[Any] = [None] * len(calls)
         with self._database.write() as tx:
-            for change, places in shared.items():
+            for change, places in sorted(shared.items(), key=lambda one: one[0] is not _each_first):
                 answers = change(tx, [calls[place][1] for place in places])
                 for place, answer in zip(places, answers, strict=True):
                     results[place] = answer
@@ -117,3 +124,7 @@ class Ledger:
 
 def _each(tx: Transaction, changes: Sequence[Callable[[Transaction], Any]]) -> list[Any]:
     return [change(tx) for change in changes]
+
+
+def _each_first(tx: Transaction, changes: Sequence[Callable[[Transaction], Any]]) -> list[Any]:
+    return _each(tx, changes)

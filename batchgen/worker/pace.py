@@ -49,12 +49,12 @@ class Pacer:
             paces.save(tx, self._account, pace)
             return pace
 
-        self.pace = await ledger.write(begin)
+        self.pace = await ledger.write_first(begin)
 
     async def close(self, ledger: Ledger) -> None:
         """Leave what was learned to the next run."""
         if self._news:
-            pace, news = await ledger.write(self.hold)
+            pace, news = await ledger.write_first(self.hold)
             self.adopt(pace, news)
 
     @property

@@ -4,21 +4,23 @@ It never holds a job that it cannot start. Halting stops the claiming; what is i
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from batchgen.artifacts.desk import Desk
 from batchgen.artifacts.office import Office
+from batchgen.core.budget import Full
 from batchgen.core.job import State
 from batchgen.core.outcome import Ending, Outcome
 from batchgen.errors import DatabaseError, Halted
 from batchgen.providers.base import Provider
 from batchgen.store import leases, leftovers, queue, reports
 from batchgen.store.queue import Claim, Filter
-from batchgen.worker import halting
+from batchgen.worker import halting, remainder
 from batchgen.worker.attempt import Attempt, Tools
+from batchgen.worker.budget import Budget
 from batchgen.worker.copying import Copier
 from batchgen.worker.events import Observer, Settled
 from batchgen.worker.hearing import Hearing
@@ -30,7 +32,7 @@ from batchgen.worker.plan import Plan, Result
 from batchgen.worker.recovery import Recovery
 from batchgen.worker.scope import Run, Scope
 from batchgen.worker.settle import Settler
-from batchgen.worker.taking import Taking
+from batchgen.worker.taking import Gates, Taking
 
 # How often a worker with nothing to do looks at what others are doing.
 _LOOK_S = 1.0
@@ -65,6 +67,8 @@ class Pool:
         self._recovery = Recovery(doors.office, self._settler)
         self._pacer = Pacer(plan.account, plan.limits, doors.clock)
         self._scope = Scope(plan, self._run)
+        self._budget = Budget(self._scope, observer)
+        self._gates = Gates(self._scope, self._pacer, self._budget, doors.clock)
         self._hearing = Hearing(plan, self._pacer, self._scope, observer, doors.clock)
         self._running: dict[asyncio.Task[Settled], Attempt] = {}
         self._stop = asyncio.Event()
@@ -108,6 +112,7 @@ class Pool:
         try:
             await self._reclaim()
             await asyncio.to_thread(desk.refuse_links, self._plan.folders)
+            await self._budget.open(self._ledger, self._clock().date())
             await self._pacer.open(self._ledger, self._plan.images_today)
             renewing = asyncio.create_task(self._leases.keep_renewing(self._observer.alarm))
             try:
@@ -230,12 +235,10 @@ class Pool:
 
     async def _claim(self, free: int) -> bool:
         """Take what may start now and start it; False if nothing is due."""
-        take = Taking(self._scope, self._pacer, self._leases, self._clock(), free)
-        async with self._run.turn():
-            claims = await self._ledger.write(take)
-            take.tell_pacer(claims)
-            for claim in claims:
-                self._start(claim)
+        take, claims = await self._take(free)
+        if take.full is not None and not claims:
+            await self._make_do(take.full, free)
+            return True
         if take.too_large and not self._running:
             self.halt(halting.day_too_short(take.too_large, self._plan.limits.images_per_day, self._clock()))
         elif take.too_large:
@@ -243,8 +246,35 @@ class Pool:
             await self._nap(_LOOK_S)
         return bool(claims) or take.has_to_wait
 
+    async def _take(self, free: int, only: Sequence[int] | None = None) -> tuple[Taking, list[Claim]]:
+        take = Taking(self._gates, self._leases, free, only)
+        async with self._run.turn():
+            claims = await self._ledger.write_first(take)
+            take.tell_pacer(claims)
+            for claim in claims:
+                self._start(claim)
+        return take, claims
+
+    async def _make_do(self, full: Full, free: int) -> None:
+        """A cap has no room for the next job in order: wait for what is open, make what fits all the same, or halt."""
+        if self._running or full.may_free:
+            if not self._running and not await self._release_strays():
+                # What others have reserved settles when they do, or when they die.
+                await self._reclaim()
+            await self._nap(_LOOK_S)
+            return
+        scope, now = self._scope, self._clock()
+        left = await self._ledger.read(lambda tx: remainder.look(tx, scope, self._budget.room(tx, now), now, free))
+        if left.fitting:
+            await self._take(free, left.fitting)
+        elif left.due_at is None and left.jobs:
+            self.halt(halting.cap_reached(left, now))
+        else:
+            await self._nap(_LOOK_S)
+
     def _start(self, claim: Claim) -> None:
         self._scope.claimed(claim)
+        self._budget.claimed(claim)
         attempt = Attempt(claim, self._tools)
         task = asyncio.create_task(attempt.run())
         self._running[task] = attempt
@@ -272,6 +302,7 @@ class Pool:
 
     def _observe(self, settled: Settled) -> None:
         self._scope.settled(settled)
+        self._budget.settled(settled)
         if settled.cost.micros == 0:
             # Nothing was billed, so nothing was made.
             self._pacer.give_back(settled.claim.request.images)

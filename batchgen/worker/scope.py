@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from batchgen.core.budget import NO_CAPS, NOTHING, Caps, Counted
 from batchgen.core.job import FINAL
 from batchgen.store.queue import Claim, Filter
 from batchgen.worker.events import Settled
@@ -25,12 +26,15 @@ class Member(Protocol):
 
 @dataclass(slots=True)
 class Run:
-    """What all pools of one run share: how many jobs they may start together (None: all), and when all of them are done.
+    """What all pools of one run share: how many jobs they may start together (None: all), what those may cost, and when all of
+    them are done.
 
     A job may wait for the result of another provider's: a pool without work stays for as long as another one may bring it some.
     """
 
     limit: int | None = None
+    caps: Caps = NO_CAPS
+    counted: Counted = NOTHING  # toward the cap of a run: what its pools have started
     started: set[int] = field(default_factory=set)
     open: set[int] = field(default_factory=set)  # those of them that are not final
     _moves: int = 0  # starts and ends of attempts
@@ -59,7 +63,7 @@ class Run:
 
     def turn(self) -> AbstractAsyncContextManager[object]:
         """To be held from the choice of jobs until they are counted, so that two pools do not both start the last one."""
-        return nullcontext() if self.limit is None else self._one_at_a_time
+        return nullcontext() if self.limit is None and self.caps.per_run is None else self._one_at_a_time
 
     def halt(self, reason: str) -> None:
         """Stop all pools."""

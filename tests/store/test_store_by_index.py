@@ -8,16 +8,32 @@ import pytest
 from chained import put
 from sqlalchemy import event
 
+from batchgen.core.budget import Caps
 from batchgen.core.costs import Period
 from batchgen.core.job import State
 from batchgen.core.outcome import Ending, Outcome
 from batchgen.core.pricing import Basis, Cost
 from batchgen.core.request import Input
 from batchgen.core.retry import Verdict
-from batchgen.store import chains, closing, control, costs, leases, leftovers, listing, outlook, queue, reports, shares, shelf
+from batchgen.store import (
+    chains,
+    closing,
+    control,
+    costs,
+    leases,
+    leftovers,
+    listing,
+    outlook,
+    queue,
+    reports,
+    shares,
+    shelf,
+    spending,
+)
 from batchgen.store.closing import Closing, Finish
 from batchgen.store.leases import Lease
 from batchgen.store.queue import Filter
+from batchgen.store.remaining import remaining
 
 # The index of what is running holds no more than that.
 _LARGE = re.compile(r"SCAN (jobs|parents|attempts|artifacts|dependencies)\b(?! USING INDEX ix_jobs_reclaim)")
@@ -53,6 +69,10 @@ _ASKED = {
     "claim without a blocked model": lambda tx, batch, ledger: queue.claim(
         tx, Filter([batch.id], ["dall-e-3"]), Lease("two", ledger.at(500)), ledger.at(400), lambda _: 1
     ),
+    "what counts toward a cap": lambda tx, _, ledger: spending.counted(tx, ledger.at(0), ledger.at(9)),
+    "what counts toward all caps": lambda tx, batch, ledger: spending.room(tx, Caps(1, 1, 1, 1), [batch.id], ledger.at(9)),
+    "models": lambda tx, batch, _: spending.models(tx, Filter([batch.id])),
+    "what remains": lambda tx, batch, _: list(remaining(tx, Filter([batch.id], ["dall-e-3"]))),
     "next due": lambda tx, batch, _: queue.next_due(tx, Filter([batch.id])),
     "mark as sent": lambda tx, _, ledger: queue.mark_sent(tx, [(ledger.ids("running")[0], 1)], ledger.at(2)),
     "finish": lambda tx, _, ledger: closing.finish(tx, [Finish(ledger.ids("running")[0], 1, _END)], ledger.at(3)),
@@ -125,6 +145,18 @@ def test_what_came_of_a_batch_is_counted_without_those_that_only_wait(ledger):
         reports.money(tx, ledger.batch())
     (found,) = [step for step, _ in told if "jobs" in step]
     assert "ix_jobs_tried" in found
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_what_was_spent_is_told_by_an_index_alone(ledger):
+    """A day may have a hundred thousand attempts: their rows are not read to add them up."""
+    ledger.submit(ledger.row("waiting"))
+    with plans(ledger.database) as told, ledger.database.read() as tx:
+        spending.counted(tx, ledger.at(0))
+        spending.counted(tx, ledger.at(0), ledger.at(9))
+    found = [step for step, _ in told if "attempts" in step]
+    assert len(found) == 2
+    assert all("USING COVERING INDEX ix_attempts_spending" in step for step in found)
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)

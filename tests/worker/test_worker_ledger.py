@@ -113,6 +113,22 @@ def test_whoever_waits_shares_the_next_transaction(counted):
     assert counted.stored() == list(range(10, 50))
 
 
+def test_what_has_to_be_first_is_first(counted):
+    """Whoever takes a lock that all processes share takes it before any other, whoever waited longer."""
+    order = []
+
+    def make():
+        adding = counted.ledger.join(lambda _tx, items: order.extend(items) or items, "an end")
+        return [adding, counted.ledger.write(lambda _: order.append("alone")), first()]
+
+    async def first():
+        return await counted.ledger.write_first(lambda _: order.append("a claim"))
+
+    asyncio.run(while_one_holds(counted.ledger, make))
+    assert (order[0], sorted(order)) == ("a claim", ["a claim", "alone", "an end"])
+    assert counted.commits == 2
+
+
 def test_whoever_is_alone_waits_for_nobody(counted):
     """Three calls, each after the other's end: three transactions."""
 

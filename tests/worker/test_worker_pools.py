@@ -128,8 +128,8 @@ def test_whoever_comes_first_takes_over_what_a_dead_worker_left(bench, shop):
     """A job of another provider goes back to its own, and is counted once."""
     bench.sql("UPDATE jobs SET state = 'running', attempt = 1, lease_owner = 'x', lease_expires_at = '2001-01-01' WHERE id = 1")
     bench.sql(
-        "INSERT INTO attempts (job_id, number, model, fingerprint, worker, lane, started_at) "
-        "SELECT id, 1, model, fingerprint, 'x', 'sync', created_at FROM jobs WHERE id = 1"
+        "INSERT INTO attempts (job_id, number, batch_id, model, fingerprint, worker, lane, started_at) "
+        "SELECT id, 1, batch_id, model, fingerprint, 'x', 'sync', created_at FROM jobs WHERE id = 1"
     )
     watcher = Watcher()
     servers = {"fal": ScriptedServer(), "azure": ScriptedServer()}

@@ -15,6 +15,7 @@ from scripted_server import Behaviour, ScriptedServer
 
 from batchgen.artifacts.office import Office
 from batchgen.core.assembly import BUILT_IN
+from batchgen.core.budget import NO_CAPS, Caps
 from batchgen.core.dialect import Dialect
 from batchgen.core.job import State
 from batchgen.core.pace import Limits
@@ -158,13 +159,14 @@ class Bench:
         watcher: Watcher | None = None,
         timeout_s: float = 10.0,
         limit: int | None = None,
+        caps: Caps = NO_CAPS,
         **changes: Any,
     ) -> tuple[Result, ScriptedServer]:
         """One run to its end."""
 
         async def run() -> tuple[Result, ScriptedServer]:
             server, plan = ScriptedServer(list(script), **({"then": then} if then else {})), self.plan(batch, **changes)
-            options = {"watcher": watcher, "timeout_s": timeout_s, "together": Run(limit)}
+            options = {"watcher": watcher, "timeout_s": timeout_s, "together": Run(limit, caps)}
             async with server, self.pool(server, plan, **options) as pool:
                 return await asyncio.wait_for(pool.run(), BOUND_S), server
 
