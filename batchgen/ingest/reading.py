@@ -176,6 +176,7 @@ def _told(row: Row, wanted: Wanted, terms: Terms) -> list[str]:
     told = list(_warnings(model, tuple(wanted.request.parameters.items()), terms.catalog))
     if wanted.request.inputs:
         told += [finding.message for finding in input_warnings(terms.catalog.find(model), wanted.request)]
+        told += wanted.doubts
     if terms.simulated and (gone := _unavailable(model, terms.day, terms.catalog)):
         is_simulated = terms.catalog.find(model) is not None
         told.append(f"{gone}; only the sandbox still answers to it" if is_simulated else gone)
