@@ -171,8 +171,11 @@ def _ranges(numbers: list[int]) -> str:
 
 
 def _moderation(one: "Moderated") -> list[str]:
-    asked = counted(one.prompts, "distinct prompt")
-    lines = [f"  moderation: {asked}, {counted(len(one.flagged) + one.more_flagged, 'row')} flagged"]
+    told = [counted(one.prompts, "distinct prompt"), f"{counted(len(one.flagged) + one.more_flagged, 'row')} flagged"]
+    if one.failure:
+        # Where not all were asked about, nothing may read like an all-clear.
+        told = [f"{one.asked:,} of {told[0]} asked about", *(told[1:] if one.asked else [])]
+    lines = [f"  moderation: {', '.join(told)}"]
     lines += [f"  line {row.line}, {row.custom_id}: flagged as {one_line(', '.join(row.categories))}" for row in one.flagged]
     lines += [f"  ... and {one.more_flagged:,} more flagged"] if one.more_flagged else []
     return [*lines, f"  moderation ended early: {one_line(one.failure, _MOST_SHOWN)}"] if one.failure else lines
@@ -210,6 +213,7 @@ def _as_data(one: "Checked") -> dict[str, Any]:
 def _moderation_data(one: "Moderated") -> dict[str, Any]:
     return {
         "prompts": one.prompts,
+        "asked": one.asked,
         "flagged": [{"line": row.line, "custom_id": row.custom_id, "categories": list(row.categories)} for row in one.flagged],
         "more_flagged": one.more_flagged,
         "failure": one.failure or None,

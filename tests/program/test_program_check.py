@@ -82,10 +82,12 @@ def test_the_provider_is_asked_for_its_models(serve: Callable[..., Server], clie
     """Those that it does not have and those that it will shut down are told, and nothing is made."""
     server = serve()
     program = client(server)
-    program.write("m.csv", "prompt,model\na cat,gpt-image-1.5\na dog,mine\n")
+    program.write("m.csv", "prompt,model\na cat,gpt-image-1.5\na dog,mine\na fox,gpt-image-1\n")
     told = program.run("check", "m.csv").stdout
     assert "warning: the provider's list of models does not have mine" in told
-    assert "warning: the provider shuts gpt-image-1.5 down on 2026-12-01" in told
+    for model, day in (("gpt-image-1.5", "2026-12-01"), ("gpt-image-1", "2026-10-23")):
+        shuts = "shut" if datetime.now(UTC).date() >= date.fromisoformat(day) else "shuts"
+        assert f"warning: the provider {shuts} {model} down on {day}" in told
     assert server.requests() == []
 
 
@@ -107,7 +109,7 @@ def test_prompts_are_moderated_for_nothing(
     ]
     server = serve()
     (one,) = client(server).json("check", "m.csv", "--moderation", code=1)["manifests"]
-    assert one["moderation"] == {"prompts": 2, "flagged": FLAGGED, "more_flagged": 0, "failure": None}
+    assert one["moderation"] == {"prompts": 2, "asked": 2, "flagged": FLAGGED, "more_flagged": 0, "failure": None}
     assert server.requests() == []
     program.write("p.toml", 'manifest = "m.csv"\nprompt = "A fox"\n')
     (one,) = client(server).json("check", "p.toml", "--moderation")["manifests"]
@@ -126,12 +128,12 @@ def test_prompts_that_could_not_be_moderated_are_no_success(program: Program, se
     mistaken = program.run("check", "m.csv", "--moderation", "low", "--provider", "sandbox", code=2).stderr
     assert mistaken.startswith("batchgen: --moderation low: here it takes no value")
     for key, url, words in (
-        ("sk-x", "http://127.0.0.1:9/v1", "not_sent: cannot connect to 127.0.0.1:9"),
+        ("sk-x", "http://127.0.0.1:9/v1", "cannot connect to 127.0.0.1:9"),
         ("sk-invalid", serve().url, "invalid_api_key: Incorrect API key provided: sk-***."),
     ):
         program.environment |= {"OPENAI_API_KEY": key, "OPENAI_BASE_URL": url}
         done = program.run("check", "m.csv", "--moderation", code=3)
-        assert done.stdout.splitlines()[1] == "  moderation: 2 distinct prompts, 0 rows flagged"
+        assert done.stdout.splitlines()[1] == "  moderation: 0 of 2 distinct prompts asked about"
         assert done.stdout.splitlines()[2].startswith(f"  moderation ended early: {words}")
         assert done.stderr == "batchgen: halted: not every prompt was moderated; the rest was checked\n"
     assert _is_untouched(program)
