@@ -56,6 +56,18 @@ def test_wrong_usage_is_two_and_stores_nothing(program: Program, arguments: tupl
     assert program.json("status")["batches"] == []
 
 
+def test_a_fault_that_nobody_knows_is_told_before_anything_is_stored(program: Program) -> None:
+    """With the place where it stands; and help lists all that there are."""
+    program.write("signs.csv", prompts(2))
+    program.environment["BATCHGEN_SANDBOX__FAULTS"] = "foo=1"
+    said = program.run("run", "signs.csv", "--provider", "sandbox", code=2).stderr
+    assert said.startswith("batchgen: environment: [sandbox] faults: fault 'foo=1': 'foo' is not known. Known are ")
+    assert program.json("status")["batches"] == []
+    listed = set(re.findall(r"\w+", said.partition("Known are ")[2].partition(", and")[0]))
+    assert len(listed) > 10
+    assert listed <= set(re.findall(r"\w+", program.run("sandbox", "--help").stdout))
+
+
 def test_a_refused_prompt_is_one_and_told_with_its_remedy(
     serve: Callable[..., Server], client: Callable[[Server], Program]
 ) -> None:
