@@ -18,6 +18,7 @@ from batchgen.store.submission import Comparison, Listed
 # So many problems are told in full, and so many at least by their places.
 _MOST_IN_FULL = 50
 _MOST_PLACES = 250
+_NOTHING_STORED = "nothing was stored"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,14 +157,15 @@ def _refuse_changes(stored: Sequence[Submitted], terms: Sequence[Terms]) -> None
                 f"{_some(one.comparison.changed)}; --update makes that again and keeps the old images in .previous/"
             ]
     if told:
-        raise ManifestError("\n".join([*told, "nothing was stored"]))
+        raise ManifestError("\n".join([*told, _NOTHING_STORED]))
     asked = [
-        f"{one.manifest}: made from rows that have changed: {_some(one.made_from)}; --yes makes that again, too"
+        f"{one.manifest}: made from rows that have changed: {_some(one.made_from)}"
         for one, its_terms in zip(stored, terms, strict=True)
         if one.made_from.count and not its_terms.children
     ]
     if asked:
-        raise NotAgreed("\n".join([*asked, "nothing was stored"]))
+        told = [f"{line}; --yes makes that again, too" for line in asked]
+        raise NotAgreed("\n".join([*told, _NOTHING_STORED]), "\n".join(asked))
 
 
 def _some(listed: Listed) -> str:

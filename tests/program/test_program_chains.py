@@ -58,6 +58,9 @@ def test_at_a_terminal_it_is_a_question(made: Program, answer: str, code: int, a
     os.close(theirs)
     assert done.returncode == code, done.stderr
     assert "Make that again, too? [y/N]" in done.stderr
+    assert done.stderr.count("made from rows that have changed: 2 rows (scene, end)\n") == 1
+    assert done.stderr.endswith("batchgen: nothing was stored\n") is (answer == "n")
+    assert done.stderr.count("nothing was stored") == (answer == "n")
     assert [_attempts(made, name) for name in ("hero", "scene", "end")] == [attempts] * 3
 
 
