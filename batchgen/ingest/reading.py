@@ -119,7 +119,7 @@ def read(session: Transaction, number: int, manifest: Manifest, terms: Terms) ->
                     taken += _staged_links(number, reading.rows, wanted)
                 elif variant.custom_id is not None and not identity.fault(variant.custom_id):
                     part.append(_staged_id(number, reading.rows, variant.line, variant.custom_id))
-                reading.rows += 1
+                reading.rows += not variant.is_header
                 if len(part) >= _ROWS_AT_ONCE:
                     _stage(session, part, taken, reading)
                     part, taken = [], []

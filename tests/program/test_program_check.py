@@ -43,6 +43,24 @@ def test_one_mistake_is_told_once_with_all_its_lines(program: Program) -> None:
     )
 
 
+def test_a_header_is_no_row(program: Program) -> None:
+    """What is wrong with it is a problem, and the rows are those below it."""
+    program.write("typo.csv", "sku,prompt,qualty\nA,b,c\n")
+    assert program.run("check", "typo.csv", code=2).stdout.startswith("typo.csv: 1 row, 1 problem\n")
+
+
+def test_a_row_is_told_with_who_makes_it(program: Program) -> None:
+    """Where it names somebody, in what would be sent and in the export of what is not made yet."""
+    program.write("config.toml", '[providers.mine]\nbase_url = "http://127.0.0.1:9/v1"\napi_key_env = "MINE_KEY"\n')
+    program.write("m.csv", "id,prompt,provider\na,A fox,mine\nb,A bear,\n")
+    told = program.run("check", "m.csv").stdout.splitlines()
+    assert [line.partition(": ")[0] for line in told[2:]] == ["  line 2, a, by mine", "  line 3, b"]
+    assert [row["provider"] for row in program.json("check", "m.csv")["manifests"][0]["first"]] == ["mine", None]
+    program.run("submit", "m.csv")
+    lines = program.run("export", "m", "--format", "jsonl").stdout.splitlines()
+    assert [json.loads(line)["provider"] for line in lines] == ["mine", None]
+
+
 def test_rules_for_prompts_hold_for_every_command(program: Program) -> None:
     """What is sent is looked at, with its template and profile: told by line and field, and nothing is stored."""
     program.write(
