@@ -14,6 +14,7 @@ from batchgen.cli import options
 from batchgen.cli.app import App, pass_app
 from batchgen.cli.console import counted, data, data_json, one_line
 from batchgen.cli.submit import orders
+from batchgen.core import translation
 from batchgen.errors import Halted, WrongUsage
 
 if TYPE_CHECKING:
@@ -137,7 +138,9 @@ def problem_lines(manifest: str, problems: "Sequence[Problem]", more: int, *told
     """What is wrong with a manifest, below a line that counts; `told` comes before the count, `more` are not listed."""
     lines = [f"{manifest}: {', '.join([*told, counted(len(problems) + more, 'problem')])}"]
     lines += [f"  {problem}" for problem in _together(problems)]
-    return [*lines, f"  ... and {more:,} more"] if more else lines
+    lines += [f"  ... and {more:,} more"] if more else []
+    hint = translation.hint((problem.field, problem.message) for problem in problems)
+    return [*lines, f"  {hint}"] if hint else lines
 
 
 def problem_data(problems: "Sequence[Problem]") -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from batchgen.core import identity
+from batchgen.core import identity, translation
 from batchgen.core.manifest import Problem
 from batchgen.errors import ManifestError, NotAgreed, WrongUsage
 from batchgen.ingest import chains
@@ -137,6 +137,7 @@ def _refuse_problems(readings: Sequence[Reading]) -> None:
     if places:
         further = ", ..." if count > _MOST_PLACES else ""
         told.append(f"... and {count - len(told):,} more: {', '.join(places)}{further}")
+    told += filter(None, [translation.hint((problem.field, problem.message) for problem in problems)])
     raise ManifestError("\n".join([*told, f"{count:,} problem{'s' if count != 1 else ''}: nothing was stored"]))
 
 

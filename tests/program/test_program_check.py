@@ -31,7 +31,8 @@ def test_one_mistake_is_told_once_with_all_its_lines(program: Program) -> None:
     told = program.run("check", "signs.csv", "--size", "512x512", code=2).stdout.splitlines()
     size = "size: 512x512: needs at least 655,360 pixels; nearest: 816x816 (also on lines 3-10)"
     assert told[:2] == ["signs.csv: 9 rows, 11 problems", f"  signs.csv:2: {size}"]
-    assert [line.split(": ")[1] for line in told[2:]] == ["quality", "custom_id"]
+    assert [line.split(": ")[1] for line in told[2:4]] == ["quality", "custom_id"]
+    assert told[4:] == ["  [compat] translate = true in the settings has this rewritten: size=512x512"]
     program.write("names.csv", "name,size\na cat,auto\na dog,auto\n")
     told = program.run("check", "names.csv", "--moderation", "--provider", "sandbox", code=2).stdout.splitlines()
     assert told[1].endswith("name yours with --column prompt=HEADER, or give a job file with a prompt for all rows")
