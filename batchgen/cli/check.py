@@ -130,7 +130,7 @@ def _lines(one: "Checked") -> list[str]:
         lines.append(f"  {counted(one.same.count, 'row')} asking for just what an earlier one asks for: {where}")
     if one.first:
         lines.append("  what would be sent, of the first rows:" if one.rows > len(one.first) else "  what would be sent:")
-    lines += [f"  line {row.line}, {row.custom_id}: {one_line(_sent(row), _MOST_SHOWN)}" for row in one.first]
+    lines += [f"  line {row.line}, {row.custom_id}{_maker(row)}: {one_line(_sent(row), _MOST_SHOWN)}" for row in one.first]
     return lines
 
 
@@ -184,6 +184,10 @@ def _moderation(one: "Moderated") -> list[str]:
     return [*lines, f"  moderation ended early: {one_line(one.failure, _MOST_SHOWN)}"] if one.failure else lines
 
 
+def _maker(row: "Preview") -> str:
+    return f", by {row.provider}" if row.provider else ""
+
+
 def _sent(row: "Preview") -> str:
     body = json.dumps(_body(row), ensure_ascii=False)
     return f"{row.request.operation} {body}"
@@ -207,7 +211,13 @@ def _as_data(one: "Checked") -> dict[str, Any]:
         "moderation": None if one.moderated is None else _moderation_data(one.moderated),
         "asking_for_the_same": one.same.count,
         "first": [
-            {"line": row.line, "custom_id": row.custom_id, "operation": row.request.operation, "sent": _body(row)}
+            {
+                "line": row.line,
+                "custom_id": row.custom_id,
+                "provider": row.provider or None,
+                "operation": row.request.operation,
+                "sent": _body(row),
+            }
             for row in one.first
         ],
     }

@@ -1,5 +1,6 @@
 """`batchgen check`: everything that can be known before a cent is spent, and nothing is left behind."""
 
+import json
 from collections.abc import Callable
 
 from .conftest import Program, Server, prompts
