@@ -112,12 +112,16 @@ def _remarks(project: "Project", wanted: "Collection[tuple[str, str]]") -> list[
 
 
 def _models(project: "Project", provider: str, wanted: list[str]) -> list[str]:
+    from batchgen.project import utc_now
+
     found = asyncio.run(project.makers.models(provider))
     if isinstance(found, str):
         return [f"the provider's models are not known: {found}"]
     missing = [f"the provider's list of models does not have {model}" for model in wanted if model not in found]
-    ending = [f"the provider shuts {model} down on {found[model]}" for model in wanted if found.get(model)]
-    return [*missing, *ending]
+    today = utc_now().date()
+    ends = [(model, day) for model in wanted if (day := found.get(model)) is not None]
+    told = [f"the provider {'shut' if day <= today else 'shuts'} {model} down on {day}" for model, day in ends]
+    return [*missing, *told]
 
 
 def _lines(one: "Checked") -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 
 from .conftest import Program, Server, prompts
 
