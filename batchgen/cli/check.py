@@ -47,6 +47,7 @@ def check_command(app: App, /, *, provider: str | None, moderation: bool, as_jso
     """Find out everything about manifests without storing or spending anything.
 
     Problems, input files, rows that ask for the same, models that will be shut down, and what will be sent for the first rows.
+    Where there is a key, the provider is asked for its list of models (GET models), and for nothing else.
     """
     files = options.given_files(given["manifests"])
     settings = {"provider.name": provider}

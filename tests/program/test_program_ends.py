@@ -1,6 +1,7 @@
 """How commands end: exit codes, signals, what is said and what is never said."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -43,6 +44,7 @@ def test_help_loads_nothing_heavy() -> None:
         (("submit", "signs.csv", "--name", "sandbox-x"), "belong to the sandbox"),
         (("submit", "signs.csv", "--column", "colour=x"), "write FIELD=HEADER"),
         (("run", "signs.csv", "--provider", "nobody"), "nobody"),
+        (("run", "signs.csv", "--provider", "sandboxx"), "do you mean sandbox?"),
         (("nonsense",), "nonsense"),
     ],
 )
@@ -143,6 +145,7 @@ def test_ctrl_c_waits_for_what_is_in_flight(serve: Callable[..., Server], client
     _, said = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "stopping: waiting for" in said
+    assert said.endswith("stopped: the same command goes on where it was\n")
     status = program.json("status", "signs")
     assert status["jobs"]["running"] == status["unknown_attempts"] == 0
     assert status["jobs"]["succeeded"] == len(server.requests())
