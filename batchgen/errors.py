@@ -33,7 +33,11 @@ class ManifestError(WrongUsage):
 
 
 class NotAgreed(ManifestError):
-    """What was made from changed rows would be made again as well; the text names it and the option."""
+    """What was made from changed rows would be made again as well; the text names the option, `asked` only what it is."""
+
+    def __init__(self, text: str, asked: str) -> None:
+        super().__init__(text)
+        self.asked = asked
 
 
 class TooDear(WrongUsage):

@@ -14,6 +14,7 @@ from batchgen.cli import options
 from batchgen.cli.app import App, pass_app
 from batchgen.cli.console import counted, data, data_json, one_line
 from batchgen.cli.submit import orders
+from batchgen.core import translation
 from batchgen.errors import Halted, WrongUsage
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def check_command(app: App, /, *, provider: str | None, moderation: bool, as_jso
     """Find out everything about manifests without storing or spending anything.
 
     Problems, input files, rows that ask for the same, models that will be shut down, and what will be sent for the first rows.
+    Where there is a key, the provider is asked for its list of models (GET models), and for nothing else.
     """
     files = options.given_files(given["manifests"])
     settings = {"provider.name": provider}
@@ -111,12 +113,16 @@ def _remarks(project: "Project", wanted: "Collection[tuple[str, str]]") -> list[
 
 
 def _models(project: "Project", provider: str, wanted: list[str]) -> list[str]:
+    from batchgen.project import utc_now
+
     found = asyncio.run(project.makers.models(provider))
     if isinstance(found, str):
         return [f"the provider's models are not known: {found}"]
     missing = [f"the provider's list of models does not have {model}" for model in wanted if model not in found]
-    ending = [f"the provider shuts {model} down on {found[model]}" for model in wanted if found.get(model)]
-    return [*missing, *ending]
+    today = utc_now().date()
+    ends = [(model, day) for model in wanted if (day := found.get(model)) is not None]
+    told = [f"the provider {'shut' if day <= today else 'shuts'} {model} down on {day}" for model, day in ends]
+    return [*missing, *told]
 
 
 def _lines(one: "Checked") -> list[str]:
@@ -129,7 +135,7 @@ def _lines(one: "Checked") -> list[str]:
         lines.append(f"  {counted(one.same.count, 'row')} asking for just what an earlier one asks for: {where}")
     if one.first:
         lines.append("  what would be sent, of the first rows:" if one.rows > len(one.first) else "  what would be sent:")
-    lines += [f"  line {row.line}, {row.custom_id}: {one_line(_sent(row), _MOST_SHOWN)}" for row in one.first]
+    lines += [f"  line {row.line}, {row.custom_id}{_maker(row)}: {one_line(_sent(row), _MOST_SHOWN)}" for row in one.first]
     return lines
 
 
@@ -137,7 +143,9 @@ def problem_lines(manifest: str, problems: "Sequence[Problem]", more: int, *told
     """What is wrong with a manifest, below a line that counts; `told` comes before the count, `more` are not listed."""
     lines = [f"{manifest}: {', '.join([*told, counted(len(problems) + more, 'problem')])}"]
     lines += [f"  {problem}" for problem in _together(problems)]
-    return [*lines, f"  ... and {more:,} more"] if more else lines
+    lines += [f"  ... and {more:,} more"] if more else []
+    hint = translation.hint((problem.field, problem.message) for problem in problems)
+    return [*lines, f"  {hint}"] if hint else lines
 
 
 def problem_data(problems: "Sequence[Problem]") -> list[dict[str, Any]]:
@@ -171,11 +179,18 @@ def _ranges(numbers: list[int]) -> str:
 
 
 def _moderation(one: "Moderated") -> list[str]:
-    asked = counted(one.prompts, "distinct prompt")
-    lines = [f"  moderation: {asked}, {counted(len(one.flagged) + one.more_flagged, 'row')} flagged"]
+    told = [counted(one.prompts, "distinct prompt"), f"{counted(len(one.flagged) + one.more_flagged, 'row')} flagged"]
+    if one.failure:
+        # Where not all were asked about, nothing may read like an all-clear.
+        told = [f"{one.asked:,} of {told[0]} asked about", *(told[1:] if one.asked else [])]
+    lines = [f"  moderation: {', '.join(told)}"]
     lines += [f"  line {row.line}, {row.custom_id}: flagged as {one_line(', '.join(row.categories))}" for row in one.flagged]
     lines += [f"  ... and {one.more_flagged:,} more flagged"] if one.more_flagged else []
     return [*lines, f"  moderation ended early: {one_line(one.failure, _MOST_SHOWN)}"] if one.failure else lines
+
+
+def _maker(row: "Preview") -> str:
+    return f", by {row.provider}" if row.provider else ""
 
 
 def _sent(row: "Preview") -> str:
@@ -201,7 +216,13 @@ def _as_data(one: "Checked") -> dict[str, Any]:
         "moderation": None if one.moderated is None else _moderation_data(one.moderated),
         "asking_for_the_same": one.same.count,
         "first": [
-            {"line": row.line, "custom_id": row.custom_id, "operation": row.request.operation, "sent": _body(row)}
+            {
+                "line": row.line,
+                "custom_id": row.custom_id,
+                "provider": row.provider or None,
+                "operation": row.request.operation,
+                "sent": _body(row),
+            }
             for row in one.first
         ],
     }
@@ -210,6 +231,7 @@ def _as_data(one: "Checked") -> dict[str, Any]:
 def _moderation_data(one: "Moderated") -> dict[str, Any]:
     return {
         "prompts": one.prompts,
+        "asked": one.asked,
         "flagged": [{"line": row.line, "custom_id": row.custom_id, "categories": list(row.categories)} for row in one.flagged],
         "more_flagged": one.more_flagged,
         "failure": one.failure or None,

@@ -27,6 +27,7 @@ def failures_command(app: App, name: str, *, as_json: bool) -> None:
                 "error": failure.message,
                 "jobs": failure.jobs,
                 "examples": list(failure.examples),
+                "needs": list(failure.needs),
                 "remedy": remedy(failure.outcome, failure.error_code),
             }
             for failure in found
@@ -38,5 +39,6 @@ def failures_command(app: App, name: str, *, as_json: bool) -> None:
     for failure in found:
         more = ", ..." if failure.jobs > len(failure.examples) else ""
         data(f"{failure.jobs:,} {failure.outcome or 'not tried'} ({failure.error_code}): {one_line(failure.message or '')}")
-        data(f"    {', '.join(failure.examples)}{more}")
+        names = [f"{name} (needs {need})" for name, need in zip(failure.examples, failure.needs, strict=False)]
+        data(f"    {', '.join(names or failure.examples)}{more}")
         data(f"    {remedy(failure.outcome, failure.error_code)}")

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from batchgen.core import fields, tutorials
+from batchgen.core import fields, translation, tutorials
 from batchgen.core.inputs import anchored
 from batchgen.core.manifest import typed
 from batchgen.core.parameters import PARAMETERS, Choice, Truth, unfit
@@ -104,7 +104,8 @@ def given_fields(values: Mapping[str, Any], *, translate: bool = False, accepted
     given |= {name: anchored(str(given[name]), Path.cwd()) for name in (*fields.INPUTS, tutorials.AN_IMAGE) if name in given}
     for name, value in given.items():
         for finding in unfit(name, value, translate=translate) if name not in accepted else ():
-            raise WrongUsage(f"{_written(name)} {finding.message}")
+            hint = translation.hint([(name, finding.message)])
+            raise WrongUsage(f"{_written(name)} {finding.message}" + (f"; {hint}" if hint else ""))
     return given
 
 

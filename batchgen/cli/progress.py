@@ -39,7 +39,20 @@ class _Counts:
         self.done = 0
         self.cost_micros = 0
         self.in_flight = 0
+        self._again: set[int] = set()  # jobs that were asked for and are to be asked for again
         self.began = time.monotonic()
+
+    def started(self, claim: "Claim") -> None:
+        """Count a start."""
+        self.in_flight += 1
+        self._again.discard(claim.job_id)
+
+    def settled(self, settled: "Settled") -> None:
+        """Count the end of what was started."""
+        self.in_flight -= 1
+        if settled.state is State.PENDING:
+            self._again.add(settled.claim.job_id)
+        self.add(settled)
 
     def add(self, closed: "Closed") -> None:
         """Count an end."""
@@ -54,7 +67,10 @@ class _Counts:
         failed = f", {self.failed:,} failed" if self.failed else ""
         rate = self.succeeded / seconds * 60
         flying = f", {self.in_flight:,} in flight" if self.in_flight else ""
-        return f"{self.succeeded:,} of {self.total:,} made{failed}{flying}, {rate:,.0f}/min, ${dollars(self.cost_micros)}"
+        waiting = f", {len(self._again):,} waiting to be tried again" if self._again else ""
+        return (
+            f"{self.succeeded:,} of {self.total:,} made{failed}{flying}{waiting}, {rate:,.0f}/min, ${dollars(self.cost_micros)}"
+        )
 
 
 class _Lines:
@@ -66,12 +82,11 @@ class _Lines:
         self._next = time.monotonic() + _LINE_EVERY_S
 
     def started(self, claim: "Claim") -> None:
-        self._counts.in_flight += 1
+        self._counts.started(claim)
         self._console.detail(f"{claim.folder}/{claim.custom_id}: attempt {claim.attempt} of {claim.request.model}")
 
     def settled(self, settled: "Settled") -> None:
-        self._counts.in_flight -= 1
-        self._counts.add(settled)
+        self._counts.settled(settled)
         self._console.detail(_told(settled))
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + _LINE_EVERY_S
@@ -95,9 +110,11 @@ class _Bar:
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
         self._counts = _Counts(total)
+        self._column = BarColumn(bar_width=None)
         self._progress = Progress(
-            BarColumn(bar_width=None),
+            self._column,
             TextColumn("{task.description}", markup=False),
+            TextColumn("time", markup=False),
             TimeElapsedColumn(),
             TextColumn("left", markup=False),
             TimeRemainingColumn(),
@@ -114,18 +131,22 @@ class _Bar:
         self._progress.stop()
 
     def started(self, claim: "Claim") -> None:
-        self._counts.in_flight += 1
-        self._progress.update(self._task, description=self._counts.text())
+        self._counts.started(claim)
+        self._show()
 
     def settled(self, settled: "Settled") -> None:
-        self._counts.in_flight -= 1
-        self._add(settled)
+        self._counts.settled(settled)
+        self._show()
 
     def reclaimed(self, reclaimed: "Reclaimed") -> None:
-        self._add(reclaimed)
+        self._counts.add(reclaimed)
+        self._show()
 
-    def _add(self, closed: "Closed") -> None:
-        self._counts.add(closed)
+    def _show(self) -> None:
+        if self._counts.failed:
+            # A full green bar would tell that all is well.
+            colour = "yellow" if self._counts.succeeded else "red"
+            self._column.complete_style = self._column.finished_style = colour
         self._progress.update(self._task, completed=self._counts.done, description=self._counts.text())
 
     def notice(self, text: str) -> None:

@@ -102,6 +102,7 @@ def _run(app: App, given: dict[str, Any], *, requeue: bool) -> int:
         _report(app.console, project, scope, result, as_json=given["as_json"])
         failed = _tell_failures(app.console, project, scope, result)
         if stopped_by is not None:
+            app.console.tell("stopped: the same command goes on where it was")
             return _SIGNALLED + stopped_by
         if result.halted is not None:
             raise Halted(f"halted: {result.halted}")

@@ -29,6 +29,9 @@ def sandbox_command(app: App, /, port: int, **given: Any) -> None:
     """Run the simulated API as a server.
 
     Any key is taken. Point a client at it with OPENAI_BASE_URL.
+
+    Faults are any HTTP status from 400 to 599, slow_down, quota and moderation, which are refusals; and of answers that are
+    billed: reset, cut, bad_json, bad_base64, not_image, html, empty, fewer, hang, drip, stream_error, stream_end.
     """
     from batchgen.providers.sandbox import SandboxOptions, parse_faults
 

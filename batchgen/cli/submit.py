@@ -7,8 +7,8 @@ import click
 
 from batchgen.cli import options
 from batchgen.cli.app import App, pass_app
-from batchgen.cli.console import Console, counted, data_json
-from batchgen.errors import NotAgreed
+from batchgen.cli.console import Console, counted, data_json, visible
+from batchgen.errors import NotAgreed, WrongUsage
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -55,8 +55,10 @@ def store(
     try:
         return submit(project.database, orders(project, files, sources, given), utc_now(), allow)
     except NotAgreed as asked:
-        if not (sys.stdin.isatty() and click.confirm(f"{asked}\nMake that again, too?", err=True)):
+        if not sys.stdin.isatty():
             raise
+        if not click.confirm(f"{visible(asked.asked)}\nMake that again, too?", err=True):
+            raise WrongUsage("nothing was stored") from None
     return submit(project.database, orders(project, files, sources, {**given, "yes": True}), utc_now(), allow)
 
 

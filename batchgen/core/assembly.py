@@ -37,7 +37,7 @@ class Wanted:
     """A row that can be stored. `custom_id` is final if `given`, else equal rows still get an ordinal behind it.
 
     `provider` is who makes it, where the row says so. `rewritten` tells what the request says in other words than the row,
-    `named` are input images that nobody has looked at yet.
+    `named` are input images that nobody has looked at yet; `doubts` are what was then found that may not be meant.
     """
 
     line: int
@@ -49,6 +49,7 @@ class Wanted:
     provider: str = ""
     rewritten: tuple[str, ...] = ()
     named: tuple[Reference, ...] = ()
+    doubts: tuple[str, ...] = ()
 
 
 def assemble(

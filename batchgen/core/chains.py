@@ -3,8 +3,9 @@
 What comes back for a row depends on what its parent was asked for, so a parent's fingerprint is part of its children's.
 """
 
+import difflib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from batchgen.core import identity
@@ -14,6 +15,8 @@ _ORDINAL_APART = "#"  # no custom_id holds it
 _MOST_DIGITS = 3
 # Names that a message about a circle tells; the others are left out in its middle.
 _MOST_TOLD = 6
+# Similarity of difflib from which on an id may be a misspelt one: two letters of four that changed places.
+_NEAR = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,13 @@ def parent(source: str) -> Parent | str:
         return Parent(name, 1)
     is_number = number.isascii() and number.isdecimal() and len(number) <= _MOST_DIGITS and int(number) > 0
     return Parent(name, int(number)) if is_number else f"write {RESULT}{name}#2 for its second image"
+
+
+def meant(source: str, wanted: Parent, names: Mapping[str, str]) -> str:
+    """The question whether another row is meant by a source, empty if none is near; `names` are custom_ids by their keys."""
+    near = difflib.get_close_matches(wanted.key, names, n=1, cutoff=_NEAR)
+    apart = source.partition(_ORDINAL_APART)
+    return f"do you mean {RESULT}{names[near[0]]}{apart[1]}{apart[2]}?" if near else ""
 
 
 def unfit_parent(wanted: Parent, images: int, output_format: str) -> str:

@@ -159,6 +159,13 @@ def unfit(named: Reference, facts: Facts, first: Facts | None) -> str:
     return other or _too_large(facts.bytes, _MOST_MASK_BYTES, "save it smaller")
 
 
+def doubtful(named: Reference, facts: Facts) -> str:
+    """What a file can be, and hardly is meant to; empty for any other."""
+    if named.role != MASK or facts.is_see_through:
+        return ""
+    return "has no transparent pixels, so that it marks nothing: make transparent what is to be changed"
+
+
 def as_data_url(media_type: str, base64: str) -> str:
     """An image as it stands in a JSON body."""
     return f"data:{media_type};base64,{base64}"

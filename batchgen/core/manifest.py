@@ -53,7 +53,8 @@ class Row:
     """One row: the cells that were given, by field; everything else as metadata; what is wrong with its form.
 
     `promptless` is a row of a file without the columns that make a prompt, which is told once and not of every row. `derived`
-    names a row without a custom_id where its cells alone do not.
+    names a row without a custom_id where its cells alone do not. `is_header` tells that it is no row but what is wrong with the
+    header.
     """
 
     line: int
@@ -63,6 +64,7 @@ class Row:
     promptless: bool = False
     columns: Columns = NO_COLUMNS
     derived: str = ""
+    is_header: bool = False
 
     @property
     def custom_id(self) -> str | None:

@@ -55,7 +55,7 @@ def rows(
         remedy = "name yours with --column prompt=HEADER, or give a job file with a prompt for all rows"
         findings += (Finding("", f"there is no prompt column among {fields.listed(header)}; {remedy}"),)
     if findings:
-        yield Row(line, {}, {}, findings, promptless)
+        yield Row(line, {}, {}, findings, promptless, is_header=True)
     if not columns.fields and not prompted:
         # It is no manifest at all, and what is wrong with its rows would be noise.
         return

@@ -1,14 +1,14 @@
 """`[compat] translate = true`: the words of the tutorials become what the API takes, and each change is told."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from batchgen.core.catalog import Catalog
 from batchgen.core.fields import INPUT_COLUMNS
 from batchgen.core.manifest import shortened
 from batchgen.core.request import IMAGE, Value
 from batchgen.core.sizes import enlarged
-from batchgen.core.tutorials import AN_IMAGE, QUALITIES, TRANSLATED
+from batchgen.core.tutorials import AN_IMAGE, QUALITIES, TRANSLATED, rewritten
 
 # The word -> what stands before it in the prompt, on a line of its own: prompts end in every way, and in every language.
 _IN_THE_PROMPT = {"style": "Style", "negative_prompt": "Avoid"}
@@ -20,6 +20,12 @@ _SMALL = re.compile(r"size=([1-9][0-9]*x[1-9][0-9]*) is sent as [1-9][0-9]*x[1-9
 def copy_size(notes: Sequence[str]) -> str | None:
     """The size that a row asked for, where it is smaller than what was sent; by the notes, which the ledger keeps of it."""
     return next((found[1] for found in map(_SMALL.fullmatch, notes) if found), None)
+
+
+def hint(problems: Iterable[tuple[str, str]]) -> str:
+    """How to have the words rewritten that problems are about, each a field and its message; empty where none would be."""
+    words = dict.fromkeys(filter(None, (rewritten(field, message) for field, message in problems)))
+    return f"[compat] translate = true in the settings has this rewritten: {', '.join(words)}" if words else ""
 
 
 def translated(fields: Mapping[str, Value], catalog: Catalog) -> tuple[dict[str, Value], tuple[str, ...]]:

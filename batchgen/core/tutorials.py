@@ -56,6 +56,15 @@ def is_translated(field: str, value: object) -> bool:
     return field in TRANSLATED or (field == "quality" and str(value) in QUALITIES)
 
 
+def rewritten(field: str, message: str) -> str:
+    """The word that a problem of a field is about, if a translation would rewrite it; else empty."""
+    word, value = plain(field), message.partition(":")[0]
+    if word in TRANSLATED and message.startswith(FIELDS[word]):
+        return word
+    values = {"quality": tuple(QUALITIES), "size": SMALL_SIZES}.get(field, ())
+    return f"{field}={value}" if value in values else ""
+
+
 def value_told(field: str, value: object) -> str:
     """What a value of a field is, and what to write instead; empty for one that is no word of the tutorials."""
     return _VALUES.get((field, str(value)), "")

@@ -20,6 +20,9 @@ from batchgen.store.links import Asked, Link
 
 _ROWS_AT_ONCE = 500
 _MOST_CIRCLES = 50
+# Every one of so many names is compared with so many that nobody has.
+_MOST_NAMES = 2000
+_MOST_GUESSES = 20
 
 
 def check(session: Transaction, number: int, reading: Reading, batch: Batch | None, *, alone: bool = False) -> None:
@@ -30,8 +33,9 @@ def check(session: Transaction, number: int, reading: Reading, batch: Batch | No
     if not reading.links:
         return
     links.complete(session, number, batch)
+    guesses = _Guesses(session, number, batch)
     for link in links.every(session, number, batch):
-        _check_parent(link, reading, alone=alone)
+        _check_parent(link, reading, guesses, alone=alone)
     level, circles = 1, 0
     while True:
         if links.advance(session, number, level):
@@ -47,14 +51,36 @@ def check(session: Transaction, number: int, reading: Reading, batch: Batch | No
     reading.problems.sort(key=lambda problem: problem.line)
 
 
-def _check_parent(link: Link, reading: Reading, *, alone: bool) -> None:
+class _Guesses:
+    """Which row may be meant by a name that nobody has: told of the first ones, and where there are not too many to compare."""
+
+    def __init__(self, session: Transaction, number: int, batch: Batch | None) -> None:
+        self._place = (session, number, batch)
+        self._names: dict[str, str] | None = None
+        self._left = _MOST_GUESSES
+
+    def meant(self, link: Link, wanted: Parent) -> str:
+        """A question behind a semicolon, or an empty string."""
+        if self._names is None:
+            self._names = links.names(*self._place, _MOST_NAMES)
+        if not self._left:
+            return ""
+        self._left -= 1
+        # The row itself is never meant.
+        others = {key: name for key, name in self._names.items() if key != link.key}
+        question = chains.meant(link.source, wanted, others)
+        return f"; {question}" if question else ""
+
+
+def _check_parent(link: Link, reading: Reading, guesses: _Guesses, *, alone: bool) -> None:
     wanted = chains.parent(link.source)
     assert isinstance(wanted, Parent), "only what names a row is staged as a link"
     if link.parent is None and alone:
-        reading.warn(link.line, f"{link.field}: {link.source}: is no row of this file; submit looks for it in the batch")
+        words = f"is no row of this file; submit looks for it in the batch{guesses.meant(link, wanted)}"
+        reading.warn(link.line, f"{link.field}: {link.source}: {words}")
     elif link.parent is None:
         words = f"no row here has this custom_id; a file of that name is written ./{link.source}"
-        reading.add(link.line, Finding(link.field, f"{link.source}: {words}"))
+        reading.add(link.line, Finding(link.field, f"{link.source}: {words}{guesses.meant(link, wanted)}"))
     elif link.parent.operation:
         request = _request(link.parent)
         unfit = chains.unfit_parent(wanted, request.images, str(request.parameters.get("output_format", "png")))

@@ -40,8 +40,13 @@ class InputFiles:
                 findings.append(Finding(named.column, f"{_shown(named)} {fault}"))
         if findings:
             return wanted, tuple(findings)
+        doubts = [
+            f"{named.column}: {_shown(named)} {doubt}"
+            for named, facts in zip(wanted.named, found, strict=True)
+            if isinstance(facts, Facts) and (doubt := inputs.doubtful(named, facts))
+        ]
         request = replace(wanted.request, inputs=self._inputs(wanted.named, found))
-        return replace(wanted, request=request), ()
+        return replace(wanted, request=request, doubts=tuple(doubts)), ()
 
     def _facts(self, named: Reference) -> Facts | str | None:
         """What an image is, why it cannot be read, or None for a link, which the API opens, and for what is not made yet."""
@@ -50,7 +55,7 @@ class InputFiles:
                 return look_at_data_url(named.text)
             except NotAnImage as error:
                 return str(error)
-        return self._look(self._folder / named.text) if named.is_file else None
+        return self._look(self._folder, named.text) if named.is_file else None
 
     def _inputs(self, named: Sequence[Reference], found: Sequence[Facts | str | None]) -> tuple[Input, ...]:
         told = []
@@ -64,15 +69,22 @@ class InputFiles:
         return tuple(told)
 
 
-def _look(path: Path) -> Facts | str:
+def _look(folder: Path, name: str) -> Facts | str:
+    path = folder / name
     try:
         if not path.is_file():
-            return f"is not there; {_OWN}" if not path.exists() else "is not a file"
+            return "is not a file" if path.exists() else _not_there(folder, name)
         return look_at_file(path)
     except NotAnImage as error:
         return str(error)
     except (OSError, ValueError) as error:
         return f"cannot be read: {getattr(error, 'strerror', None) or error}"
+
+
+def _not_there(folder: Path, name: str) -> str:
+    parts = [part.strip() for part in name.split(",")]
+    is_list = len(parts) > 1 and all((folder / part).is_file() for part in parts)
+    return f"is not there; several are parted by ;, as in {';'.join(parts)}" if is_list else f"is not there; {_OWN}"
 
 
 def _fault(named: Reference, facts: Facts, first: Facts | None, *, within_json: bool) -> str:

@@ -25,6 +25,8 @@ _WORTH_TELLING_S = 10.0
 # No image is made: an answer takes a second.
 _LONGEST_ANSWER_S = 60.0
 _NOT_THERE = (404, 405, 501)
+# Codes that are words of this program and no vendor's: they say nothing beside the message.
+_OWN_CODES = ("not_sent", "no_reply", "invalid_reply")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +41,10 @@ class Asking:
 
 @dataclass(frozen=True, slots=True)
 class Moderated:
-    """What was said of the prompts of a manifest. `failure` tells why some of them were not asked about, if so."""
+    """What was said of the prompts of a manifest. `failure` tells why not all of them were asked about, if so."""
 
     prompts: int
+    asked: int
     flagged: Sequence[Flagged] = ()
     more_flagged: int = 0
     failure: str = ""
@@ -50,7 +53,7 @@ class Moderated:
 async def moderate(tx: Transaction, manifest: int, asking: Asking) -> Moderated:
     """Ask about every distinct prompt of the staged rows."""
     count = moderation.collect(tx, manifest)
-    questions, after, failure = _Questions(asking), -1, ""
+    questions, after, failure, asked = _Questions(asking), -1, "", 0
     while not failure and (prompts := moderation.prompts(tx, after, _PROMPTS_AT_ONCE)):
         after = prompts[-1][0]
         parts = list(_parts(prompts))
@@ -58,10 +61,11 @@ async def moderate(tx: Transaction, manifest: int, asking: Asking) -> Moderated:
             if isinstance(answer, str):
                 failure = answer
             else:
+                asked += len(part)
                 told = zip(part, answer, strict=True)
                 moderation.flag(tx, {number: categories for (number, _), categories in told if categories})
     found, first = moderation.flagged(tx, manifest, _MOST_LISTED)
-    return Moderated(count, first, found - len(first), failure)
+    return Moderated(count, asked, first, found - len(first), failure)
 
 
 class _Questions:
@@ -143,4 +147,4 @@ def _parts(prompts: Sequence[tuple[int, str]]) -> Iterator[list[tuple[int, str]]
 def _why(ending: Ending) -> str:
     if ending.http_status in _NOT_THERE and ending.error_code == f"http_{ending.http_status}":
         return f"this provider has no moderation endpoint (the answer is {ending.http_status})"
-    return f"{ending.error_code}: {ending.error_message}"
+    return f"{ending.error_message}" if ending.error_code in _OWN_CODES else f"{ending.error_code}: {ending.error_message}"

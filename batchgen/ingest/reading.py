@@ -119,7 +119,7 @@ def read(session: Transaction, number: int, manifest: Manifest, terms: Terms) ->
                     taken += _staged_links(number, reading.rows, wanted)
                 elif variant.custom_id is not None and not identity.fault(variant.custom_id):
                     part.append(_staged_id(number, reading.rows, variant.line, variant.custom_id))
-                reading.rows += 1
+                reading.rows += not variant.is_header
                 if len(part) >= _ROWS_AT_ONCE:
                     _stage(session, part, taken, reading)
                     part, taken = [], []
@@ -173,12 +173,15 @@ def _checked(row: Row, terms: Terms, inputs: InputFiles) -> tuple[Wanted | None,
 
 def _told(row: Row, wanted: Wanted, terms: Terms) -> list[str]:
     model = wanted.request.model
-    told = list(_warnings(model, tuple(wanted.request.parameters.items()), terms.catalog))
+    entry = terms.catalog.find(model)
+    # On the sandbox more is said below of a model that is not in the catalog.
+    is_silent = terms.simulated and entry is None
+    told = [] if is_silent else list(_warnings(model, tuple(wanted.request.parameters.items()), terms.catalog))
     if wanted.request.inputs:
-        told += [finding.message for finding in input_warnings(terms.catalog.find(model), wanted.request)]
+        told += [finding.message for finding in input_warnings(entry, wanted.request)]
+        told += wanted.doubts
     if terms.simulated and (gone := _unavailable(model, terms.day, terms.catalog)):
-        is_simulated = terms.catalog.find(model) is not None
-        told.append(f"{gone}; only the sandbox still answers to it" if is_simulated else gone)
+        told.append(f"{gone}; only the sandbox still answers to it" if entry is not None else gone)
     if terms.dialect_of(row).official and (soon := _ending(model, terms.day, terms.catalog)):
         told.append(soon)
     return [shortened(message) for message in told]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from batchgen.core import identity
+from batchgen.core import identity, translation
 from batchgen.core.manifest import Problem
 from batchgen.errors import ManifestError, NotAgreed, WrongUsage
 from batchgen.ingest import chains
@@ -18,6 +18,7 @@ from batchgen.store.submission import Comparison, Listed
 # So many problems are told in full, and so many at least by their places.
 _MOST_IN_FULL = 50
 _MOST_PLACES = 250
+_NOTHING_STORED = "nothing was stored"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,7 @@ def _refuse_problems(readings: Sequence[Reading]) -> None:
     if places:
         further = ", ..." if count > _MOST_PLACES else ""
         told.append(f"... and {count - len(told):,} more: {', '.join(places)}{further}")
+    told += filter(None, [translation.hint((problem.field, problem.message) for problem in problems)])
     raise ManifestError("\n".join([*told, f"{count:,} problem{'s' if count != 1 else ''}: nothing was stored"]))
 
 
@@ -156,14 +158,15 @@ def _refuse_changes(stored: Sequence[Submitted], terms: Sequence[Terms]) -> None
                 f"{_some(one.comparison.changed)}; --update makes that again and keeps the old images in .previous/"
             ]
     if told:
-        raise ManifestError("\n".join([*told, "nothing was stored"]))
+        raise ManifestError("\n".join([*told, _NOTHING_STORED]))
     asked = [
-        f"{one.manifest}: made from rows that have changed: {_some(one.made_from)}; --yes makes that again, too"
+        f"{one.manifest}: made from rows that have changed: {_some(one.made_from)}"
         for one, its_terms in zip(stored, terms, strict=True)
         if one.made_from.count and not its_terms.children
     ]
     if asked:
-        raise NotAgreed("\n".join([*asked, "nothing was stored"]))
+        told = [f"{line}; --yes makes that again, too" for line in asked]
+        raise NotAgreed("\n".join([*told, _NOTHING_STORED]), "\n".join(asked))
 
 
 def _some(listed: Listed) -> str:

@@ -14,6 +14,7 @@ from batchgen.store.batches import Batch
 
 if TYPE_CHECKING:
     from batchgen.providers.openai import OpenAI
+    from batchgen.providers.sandbox import Faults
     from batchgen.providers.simulated import Simulated
 
 # Nobody waits longer for what is only good to know.
@@ -49,7 +50,12 @@ class Makers:
         return [one for one in self._settings.providers[name].variables if not self._settings.secrets.reveal(one)]
 
     def require(self, names: Collection[str]) -> None:
-        """Raises WrongUsage, with the way to get going, where one of these is not known any more, or lacks its key."""
+        """Raises WrongUsage, with the way to get going, where one of these is not known any more, or lacks its key.
+
+        It does so as well where the sandbox is chosen, and is to have faults that nobody knows.
+        """
+        if self.chosen == SANDBOX:
+            self._faults()
         for name in (name for name in names if name != SANDBOX):
             if name not in self._settings.providers:
                 place = f"[providers.{name}] of the settings"
@@ -79,15 +85,22 @@ class Makers:
 
     def asked(self, name: str) -> "OpenAI | Simulated":
         """A provider, to be opened and closed."""
-        from batchgen.providers.sandbox import SandboxOptions, parse_faults
+        from batchgen.providers.sandbox import SandboxOptions
         from batchgen.providers.simulated import Simulated
 
         if name != SANDBOX:
             return self._real(name, self._settings.providers[name].timeout_s)
-        sandbox = self._settings.sandbox
-        faults = parse_faults(sandbox.faults)
+        sandbox, faults = self._settings.sandbox, self._faults()
         options = SandboxOptions(sandbox.latency_s, sandbox.images_per_minute, faults, catalog=self._settings.catalog)
         return Simulated(options, timeout_s=self._settings.provider.timeout_s)
+
+    def _faults(self) -> "Faults":
+        from batchgen.providers.sandbox import parse_faults
+
+        try:
+            return parse_faults(self._settings.sandbox.faults)
+        except WrongUsage as error:
+            raise WrongUsage(f"{self._settings.sources['sandbox.faults']}: [sandbox] faults: {error}") from None
 
     async def models(self, name: str) -> dict[str, date | None] | str:
         """What a provider says of its models, or why that cannot be known."""

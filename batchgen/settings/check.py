@@ -1,5 +1,6 @@
 """What bounds cannot say of a setting."""
 
+import difflib
 from dataclasses import fields
 from decimal import Decimal
 
@@ -15,7 +16,10 @@ def check(settings: Settings) -> None:
     if provider.name not in settings.provider_names:
         *first, last = settings.provider_names
         place = f"{sources['provider.name']}: [provider] name = {provider.name!r}"
-        raise SettingsError(f"{place}: must be {', '.join(first)} or {last}; another one is described in [providers.NAME]")
+        near = difflib.get_close_matches(provider.name.casefold(), settings.provider_names, n=1)
+        hint = f"; do you mean {near[0]}?" if near else ""
+        words = f"must be {', '.join(first)} or {last}; another one is described in [providers.NAME]"
+        raise SettingsError(f"{place}: {words}{hint}")
     if unknown not in ("retry", "hold"):
         raise SettingsError(f"{sources['retry.unknown']}: [retry] unknown = {unknown!r}: must be retry or hold")
     if wrong := wrong_variable(provider.api_key_env):

@@ -171,6 +171,15 @@ def _link(row: Any, parent: Asked | None = None) -> Link:
     return Link(row.position, row.place, row.line, row.field, row.source, row.key, row.parent_key, parent)
 
 
+def names(tx: Connection, manifest: int, batch: Batch | None, most: int) -> dict[str, str]:
+    """The custom_ids of the manifest, and of the batch, by their keys; nothing at all where there are more than so many."""
+    queries = [select(staged.c.custom_id_key, staged.c.custom_id).where(staged.c.manifest == manifest)]
+    if batch is not None:
+        queries.append(select(jobs.c.custom_id_key, jobs.c.custom_id).where(jobs.c.batch_id == batch.id))
+    found = [row for query in queries for row in tx.execute(query.limit(most + 1))]
+    return {row.custom_id_key: row.custom_id for row in found} if len(found) <= most else {}
+
+
 def advance(tx: Connection, manifest: int, level: int) -> bool:
     """Give this level to the rows whose parents all have one; False if there are none. From 1 on, one after the other."""
     return bool(tx.execute(_FIRST if level == 1 else _NEXT, {"manifest": manifest, "level": level}).rowcount)

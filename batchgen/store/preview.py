@@ -13,11 +13,12 @@ _MOST_LISTED = 10
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A row as it would be stored."""
+    """A row as it would be stored; `provider` is who makes it, where the row says so."""
 
     line: int
     custom_id: str
     request: Request
+    provider: str
 
 
 def first_rows(tx: Connection, manifest: int, limit: int) -> Iterator[Preview]:
@@ -26,7 +27,7 @@ def first_rows(tx: Connection, manifest: int, limit: int) -> Iterator[Preview]:
         select(staged).where(staged.c.manifest == manifest, staged.c.operation != "").order_by(staged.c.position).limit(limit)
     )
     for row in tx.execute(query):
-        yield Preview(row.line, row.custom_id, restored(row.operation, row.model, row.request))
+        yield Preview(row.line, row.custom_id, restored(row.operation, row.model, row.request), row.provider)
 
 
 def same_requests(tx: Connection, manifest: int) -> Listed:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Label, Row, and_, case, func, literal_column, or_, select
@@ -60,13 +61,16 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Failed jobs with the same cause. No outcome: others failed, whose results they needed."""
+    """Failed jobs with the same cause. No outcome: others failed, whose results they needed; `needs` are those that the
+    examples needed.
+    """
 
     outcome: Outcome | None
     error_code: str | None
     message: str | None
     jobs: int
     examples: tuple[str, ...]
+    needs: tuple[str, ...] = ()
 
 
 # A job's newest attempt, where that is what made it fail.
@@ -160,18 +164,27 @@ def failures(tx: Connection, batch: Batch, examples: int) -> list[Failure]:
 
 
 def _by_others(tx: Connection, mine: ColumnElement[bool], examples: int) -> list[Failure]:
-    """Failed for want of other jobs' results; told is the one of those that made most of them fail."""
+    """Failed for want of other jobs' results; why those failed is told with them. Of each such job one child is an example
+    before any other child is.
+    """
     mine = and_(mine, jobs.c.failed_by.is_not(None))
-    total, causes = tx.execute(select(func.count(), func.count(jobs.c.failed_by.distinct())).where(mine)).one()
-    if not total:
+    count, causes = tx.execute(select(func.count(), func.count(jobs.c.failed_by.distinct())).where(mine)).one()
+    if not count:
         return []
-    most = (
-        select(jobs.c.failed_by).where(mine).group_by(jobs.c.failed_by).order_by(func.count().desc(), jobs.c.failed_by).limit(1)
+    number = func.row_number().over(partition_by=jobs.c.failed_by, order_by=jobs.c.position)
+    numbered = select(jobs.c.custom_id, jobs.c.failed_by, jobs.c.position, number.label("n")).where(mine).subquery()
+    cause = jobs.alias("cause")
+    query = (
+        select(numbered.c.custom_id, cause.c.custom_id.label("needs"), cause.c.state)
+        .join(cause, cause.c.id == numbered.c.failed_by)
+        .order_by(numbered.c.n, numbered.c.position)
+        .limit(examples)
     )
-    message = "".join(chains.causes(tx, [tx.execute(most).scalar_one()]).values())
-    others = f" (and {causes - 1:,} other row{'s' if causes > 2 else ''})" if causes > 1 else ""
-    named = select(jobs.c.custom_id).where(mine).order_by(jobs.c.position).limit(examples)
-    return [Failure(None, chains.PARENT_FAILED, message + others, total, tuple(tx.execute(named).scalars()))]
+    found = sorted(tx.execute(query).all(), key=attrgetter("needs"))
+    one = f"{found[0].needs} {'was cancelled' if found[0].state == State.CANCELLED else 'failed'}"
+    message = one if causes == 1 else f"{causes:,} rows that they need failed or were cancelled"
+    ids, needs = tuple(row.custom_id for row in found), tuple(row.needs for row in found)
+    return [Failure(None, chains.PARENT_FAILED, message, count, ids, needs)]
 
 
 def job(tx: Connection, batch: Batch, custom_id: str) -> tuple[Row[Any], list[Row[Any]], list[Row[Any]]]:

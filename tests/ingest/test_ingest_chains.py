@@ -128,6 +128,30 @@ def test_a_wrong_reference_is_named_by_line_and_field(desk, case):
     assert desk.count("batches") == desk.count("jobs") == 0
 
 
+def test_a_misspelt_row_is_guessed(desk):
+    """In submit and in check, also of what the batch holds, with the image that was asked for; never the row itself."""
+    desk.csv(f"{HEAD}hero,p,,2\n")
+    rows = "scene,p,@hreo#2,\nscenes,p,@scene1,\nscene2,p,@zebra,\n"
+    told = refused(desk, rows)
+    assert [line.rpartition("; ")[2] for line in told] == [
+        "do you mean @hero#2?",
+        "do you mean @scene?",
+        "a file of that name is written ./@zebra",
+    ]
+    (found,) = asyncio.run(check([(desk.manifest("m.csv", f"{HEAD}hero,p,,2\n{rows}"), desk.terms)]))
+    assert found.warnings[0].endswith(
+        ":3: image: @hreo#2: is no row of this file; submit looks for it in the batch; do you mean @hero#2?"
+    )
+
+
+def test_many_misspelt_rows_are_not_all_guessed(desk, monkeypatch):
+    """Comparing each name with each other one would take minutes: so few are guessed, or none among too many."""
+    rows = "".join(f"row-{n},p,@now-{n},\n" for n in range(30))
+    assert sum("do you mean" in line for line in refused(desk, rows)) == 20
+    monkeypatch.setattr("batchgen.ingest.chains._MOST_NAMES", 29)
+    assert not any("do you mean" in line for line in refused(desk, rows))
+
+
 def test_what_no_edit_takes_is_told_before_it_is_made(desk):
     """A parent that makes a moving picture."""
     rows = "custom_id,prompt,image,output_format,model\nhero,p,,gif,gpt-image-2.6-flare\na,p,@hero,,\n"

@@ -187,13 +187,19 @@ def _check(told: list[str], label: str, table: list) -> None:
     assert problems == []
 
 
+def _without_hint(text: str) -> list[str]:
+    """The lines but for the one about words that could be rewritten, which stands behind all problems."""
+    *told, last = text.split("\n")
+    return [*told[:-1], last] if told[-1].startswith("[compat]") else [*told, last]
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_fifty_mistakes_are_all_named(desk, name):
     """Fifty problems, each with its line and field, in the order of the file; the ledger stays empty."""
     manifest = desk.manifest(name, b"".join(raw for raw, _ in FILES[name]))
     with pytest.raises(ManifestError) as caught:
         desk.submit(manifest)
-    told = str(caught.value).split("\n")
+    told = _without_hint(str(caught.value))
     _check(told, manifest.label, FILES[name])
     lines = [int(text.removeprefix(f"{manifest.label}:").split(":")[0]) for text in told[:-1]]
     assert lines == sorted(lines)
@@ -206,7 +212,7 @@ def test_fifty_mistakes_at_the_command_line(batchgen, tmp_path, name):
     (tmp_path / name).write_bytes(b"".join(raw for raw, _ in FILES[name]))
     out, err = batchgen("submit", name, code=2)
     assert out == ""
-    told = err.removeprefix("batchgen: ").removesuffix("\n").split("\n")
+    told = _without_hint(err.removeprefix("batchgen: ").removesuffix("\n"))
     _check(told, name, FILES[name])
     out, _ = batchgen("status", "--json")
     assert json.loads(out)["batches"] == []

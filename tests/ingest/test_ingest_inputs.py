@@ -88,6 +88,11 @@ def test_edits_in_json_lines(desk, name):
 
 _WRONG = {
     "not there": ("photo.png,", "image: photo.png is not there; a path is relative to the manifest"),
+    "parted by commas": (
+        '"a.png, mask.png",',
+        "image: a.png, mask.png is not there; several are parted by ;, as in a.png;mask.png",
+    ),
+    "commas in a name": ('"a.png,b.png",', "image: a.png,b.png is not there; a path is relative to the manifest"),
     "a folder": ("in,", "image: in is not a file"),
     "no image": ("notes.txt,", "image: notes.txt is not an image that can be read"),
     "cut off": ("cut.png,mask.png", "mask: mask.png is 40x30 and the first image 44x33: make it the same size"),
@@ -112,6 +117,16 @@ def test_a_wrong_input_is_named_by_line_and_nothing_is_stored(desk, case):
         desk.csv(f"custom_id,prompt,image,mask\ngood,p,a.png,mask.png\nbad,p,{cells}\n")
     assert f"m.csv:3: {words}" in str(caught.value)
     assert desk.count("jobs") == 0
+
+
+def test_a_mask_that_marks_nothing_is_warned_of(desk):
+    """It has an alpha channel and no transparent pixel: the whole image would come back as it pleases."""
+    picture(desk.folder / "a.png")
+    picture(desk.folder / "mask.png", "RGBA")
+    Image.new("RGBA", (40, 30), (200, 10, 10, 255)).save(desk.folder / "opaque.png")
+    told = desk.csv("custom_id,prompt,image,mask\ngood,p,a.png,mask.png\nbad,p,a.png,opaque.png\n").warnings
+    words = "mask: opaque.png has no transparent pixels, so that it marks nothing: make transparent what is to be changed"
+    assert [line.replace(f"{desk.folder}/", "") for line in told] == [f"m.csv:3: {words}"]
 
 
 _OPERATIONS = {

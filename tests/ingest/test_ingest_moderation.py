@@ -112,10 +112,10 @@ HOPELESS = [
     ([error(400, "invalid_type", "a string only")], "invalid_type: a string only"),
     ([error(500, "server_error", "again")] * 3, "server_error: again"),
     ([error(429, "rate_limit_exceeded", "slow", headers={"retry-after": "901"})], "rate_limit_exceeded: slow"),
-    ([reset_after()], "no_reply: "),
-    ([html()], "invalid_reply: the reply is not the JSON of a moderation"),
-    ([cut_json()], "invalid_reply: the reply is not the JSON of a moderation"),
-    ([judged(results=0)], "invalid_reply: the reply holds 0 results for 1 texts"),
+    ([reset_after()], "[Errno "),
+    ([html()], "the reply is not the JSON of a moderation"),
+    ([cut_json()], "the reply is not the JSON of a moderation"),
+    ([judged(results=0)], "the reply holds 0 results for 1 texts"),
 ]
 
 
@@ -125,4 +125,4 @@ def test_what_cannot_be_asked_is_told(desk, script, words):
     found, server, _ = moderated(desk, "prompt\nA cat\n", script, then=hang())
     assert found.failure.startswith(words)
     assert "sk-test-key" not in found.failure
-    assert (found.prompts, found.flagged, len(server.seen)) == (1, [], len(script))
+    assert (found.prompts, found.asked, found.flagged, len(server.seen)) == (1, 0, [], len(script))

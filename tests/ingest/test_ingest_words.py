@@ -48,7 +48,9 @@ def _refused(desk, name: str, content: str, **terms) -> str:
     """What is told of a manifest with one problem, behind the file's name."""
     with pytest.raises(ManifestError) as caught:
         desk.submit(desk.manifest(name, content), **terms)
-    told, count = str(caught.value).splitlines()
+    told, *hint, count = str(caught.value).splitlines()
+    assert all(line.startswith("[compat] translate = true in the settings") for line in hint[:1])
+    assert len(hint) < 2
     assert count == "1 problem: nothing was stored"
     assert (desk.count("batches"), desk.count("jobs")) == (0, 0)
     return told.partition(name)[2]
@@ -77,7 +79,9 @@ def test_a_word_is_refused_as_an_option_and_as_a_default(tmp_path, word, value, 
     option = f"--{word.replace('_', '-')}"
     with pytest.raises(WrongUsage) as caught:
         options.given_fields({word: str(value)})
-    assert str(caught.value) == f"{option} {told}"
+    said, apart, hint = str(caught.value).partition("; [compat] translate = true")
+    assert said == f"{option} {told}"
+    assert (apart != "", hint.rpartition(" ")[2]) == ((True, word) if word in tutorials.TRANSLATED else (False, ""))
     with pytest.raises(SettingsError) as caught:
         loading.load(None, {}, {f"BATCHGEN_DEFAULTS__{word.upper()}": str(value)}, tmp_path)
     assert str(caught.value) == f"environment: [defaults] {word}: {told}"

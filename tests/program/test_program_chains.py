@@ -58,6 +58,9 @@ def test_at_a_terminal_it_is_a_question(made: Program, answer: str, code: int, a
     os.close(theirs)
     assert done.returncode == code, done.stderr
     assert "Make that again, too? [y/N]" in done.stderr
+    assert done.stderr.count("made from rows that have changed: 2 rows (scene, end)\n") == 1
+    assert done.stderr.endswith("batchgen: nothing was stored\n") is (answer == "n")
+    assert done.stderr.count("nothing was stored") == (answer == "n")
     assert [_attempts(made, name) for name in ("hero", "scene", "end")] == [attempts] * 3
 
 
@@ -69,7 +72,8 @@ def test_a_failed_parent_and_its_children_are_told_and_resumed(program: Program)
     assert "3 failed in this run" in told
     assert "1 refused by the API: resume asks again only with --rejected; 2 need the results of others" in told
     assert "tries again" not in told
-    assert "2 not tried (parent_failed): hero failed: " in program.run("failures", "sandbox-comic").stdout
+    why = "2 not tried (parent_failed): hero failed\n    scene (needs hero), end (needs hero)\n"
+    assert why in program.run("failures", "sandbox-comic").stdout
     lines = program.run("export", "sandbox-comic", "--format", "jsonl").stdout.splitlines()
     end = json.loads(lines[2])
     assert (end["state"], end["attempts"], end["outcome"], end["error_code"]) == ("failed", 0, None, "parent_failed")
@@ -77,6 +81,21 @@ def test_a_failed_parent_and_its_children_are_told_and_resumed(program: Program)
     del program.environment["BATCHGEN_SANDBOX__FAULTS"]
     assert "3 jobs queued again" in program.run("resume", "sandbox-comic", "--rejected").stderr
     assert program.json("status", "sandbox-comic")["jobs"]["succeeded"] == 3
+
+
+def test_children_are_told_with_the_parent_that_failed(program: Program) -> None:
+    """Each with its own one, and none of many children hides another parent's."""
+    children = "".join(f"umbrella-{n},An umbrella,@rain,low\n" for n in range(7))
+    program.write(
+        "comic.csv", f"{HEAD}rain,[moderation] Rain,,low\nbus,[moderation] A bus,,low\n{children}wake,Asleep,@bus,low\n"
+    )
+    program.run(*RUN, code=1)
+    told = program.run("failures", "sandbox-comic").stdout.splitlines()
+    at = told.index("8 not tried (parent_failed): 2 rows that they need failed or were cancelled")
+    few = ", ".join(f"umbrella-{n} (needs rain)" for n in range(4))
+    assert told[at + 1] == f"    wake (needs bus), {few}, ..."
+    failure = program.json("failures", "sandbox-comic")["failures"][-1]
+    assert (failure["examples"][0], failure["needs"][0]) == ("wake", "bus")
 
 
 def test_cancelling_a_parent_is_told(program: Program) -> None:
@@ -87,7 +106,7 @@ def test_cancelling_a_parent_is_told(program: Program) -> None:
     assert "1 job cancelled; 2 failed that need their results" in program.run("cancel", "sandbox-comic", "hero").stderr
     assert _shown(program, "end") == "end: failed (hero was cancelled)"
     told = program.run("failures", "sandbox-comic").stdout
-    assert told.startswith("2 not tried (parent_failed): hero was cancelled\n    scene, end\n")
+    assert told.startswith("2 not tried (parent_failed): hero was cancelled\n    scene (needs hero), end (needs hero)\n")
     assert (
         "2 need the results of others and go along with those" in program.run("run", "--batch", "sandbox-comic", code=1).stderr
     )

@@ -1,6 +1,8 @@
 """`batchgen check`: everything that can be known before a cent is spent, and nothing is left behind."""
 
+import json
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 
 from .conftest import Program, Server, prompts
 
@@ -31,7 +33,8 @@ def test_one_mistake_is_told_once_with_all_its_lines(program: Program) -> None:
     told = program.run("check", "signs.csv", "--size", "512x512", code=2).stdout.splitlines()
     size = "size: 512x512: needs at least 655,360 pixels; nearest: 816x816 (also on lines 3-10)"
     assert told[:2] == ["signs.csv: 9 rows, 11 problems", f"  signs.csv:2: {size}"]
-    assert [line.split(": ")[1] for line in told[2:]] == ["quality", "custom_id"]
+    assert [line.split(": ")[1] for line in told[2:4]] == ["quality", "custom_id"]
+    assert told[4:] == ["  [compat] translate = true in the settings has this rewritten: size=512x512"]
     program.write("names.csv", "name,size\na cat,auto\na dog,auto\n")
     told = program.run("check", "names.csv", "--moderation", "--provider", "sandbox", code=2).stdout.splitlines()
     assert told[1].endswith("name yours with --column prompt=HEADER, or give a job file with a prompt for all rows")
@@ -41,6 +44,24 @@ def test_one_mistake_is_told_once_with_all_its_lines(program: Program) -> None:
         "no manifest jobs: it is a folder; name the files in it, as in jobs/*.csv"
         in program.run("check", "jobs", code=2).stderr
     )
+
+
+def test_a_header_is_no_row(program: Program) -> None:
+    """What is wrong with it is a problem, and the rows are those below it."""
+    program.write("typo.csv", "sku,prompt,qualty\nA,b,c\n")
+    assert program.run("check", "typo.csv", code=2).stdout.startswith("typo.csv: 1 row, 1 problem\n")
+
+
+def test_a_row_is_told_with_who_makes_it(program: Program) -> None:
+    """Where it names somebody, in what would be sent and in the export of what is not made yet."""
+    program.write("config.toml", '[providers.mine]\nbase_url = "http://127.0.0.1:9/v1"\napi_key_env = "MINE_KEY"\n')
+    program.write("m.csv", "id,prompt,provider\na,A fox,mine\nb,A bear,\n")
+    told = program.run("check", "m.csv").stdout.splitlines()
+    assert [line.partition(": ")[0] for line in told[2:]] == ["  line 2, a, by mine", "  line 3, b"]
+    assert [row["provider"] for row in program.json("check", "m.csv")["manifests"][0]["first"]] == ["mine", None]
+    program.run("submit", "m.csv")
+    lines = program.run("export", "m", "--format", "jsonl").stdout.splitlines()
+    assert [json.loads(line)["provider"] for line in lines] == ["mine", None]
 
 
 def test_rules_for_prompts_hold_for_every_command(program: Program) -> None:
@@ -82,10 +103,12 @@ def test_the_provider_is_asked_for_its_models(serve: Callable[..., Server], clie
     """Those that it does not have and those that it will shut down are told, and nothing is made."""
     server = serve()
     program = client(server)
-    program.write("m.csv", "prompt,model\na cat,gpt-image-1.5\na dog,mine\n")
+    program.write("m.csv", "prompt,model\na cat,gpt-image-1.5\na dog,mine\na fox,gpt-image-1\n")
     told = program.run("check", "m.csv").stdout
     assert "warning: the provider's list of models does not have mine" in told
-    assert "warning: the provider shuts gpt-image-1.5 down on 2026-12-01" in told
+    for model, day in (("gpt-image-1.5", "2026-12-01"), ("gpt-image-1", "2026-10-23")):
+        shuts = "shut" if datetime.now(UTC).date() >= date.fromisoformat(day) else "shuts"
+        assert f"warning: the provider {shuts} {model} down on {day}" in told
     assert server.requests() == []
 
 
@@ -107,7 +130,7 @@ def test_prompts_are_moderated_for_nothing(
     ]
     server = serve()
     (one,) = client(server).json("check", "m.csv", "--moderation", code=1)["manifests"]
-    assert one["moderation"] == {"prompts": 2, "flagged": FLAGGED, "more_flagged": 0, "failure": None}
+    assert one["moderation"] == {"prompts": 2, "asked": 2, "flagged": FLAGGED, "more_flagged": 0, "failure": None}
     assert server.requests() == []
     program.write("p.toml", 'manifest = "m.csv"\nprompt = "A fox"\n')
     (one,) = client(server).json("check", "p.toml", "--moderation")["manifests"]
@@ -126,12 +149,12 @@ def test_prompts_that_could_not_be_moderated_are_no_success(program: Program, se
     mistaken = program.run("check", "m.csv", "--moderation", "low", "--provider", "sandbox", code=2).stderr
     assert mistaken.startswith("batchgen: --moderation low: here it takes no value")
     for key, url, words in (
-        ("sk-x", "http://127.0.0.1:9/v1", "not_sent: cannot connect to 127.0.0.1:9"),
+        ("sk-x", "http://127.0.0.1:9/v1", "cannot connect to 127.0.0.1:9"),
         ("sk-invalid", serve().url, "invalid_api_key: Incorrect API key provided: sk-***."),
     ):
         program.environment |= {"OPENAI_API_KEY": key, "OPENAI_BASE_URL": url}
         done = program.run("check", "m.csv", "--moderation", code=3)
-        assert done.stdout.splitlines()[1] == "  moderation: 2 distinct prompts, 0 rows flagged"
+        assert done.stdout.splitlines()[1] == "  moderation: 0 of 2 distinct prompts asked about"
         assert done.stdout.splitlines()[2].startswith(f"  moderation ended early: {words}")
         assert done.stderr == "batchgen: halted: not every prompt was moderated; the rest was checked\n"
     assert _is_untouched(program)

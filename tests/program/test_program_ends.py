@@ -1,6 +1,7 @@
 """How commands end: exit codes, signals, what is said and what is never said."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -43,6 +44,7 @@ def test_help_loads_nothing_heavy() -> None:
         (("submit", "signs.csv", "--name", "sandbox-x"), "belong to the sandbox"),
         (("submit", "signs.csv", "--column", "colour=x"), "write FIELD=HEADER"),
         (("run", "signs.csv", "--provider", "nobody"), "nobody"),
+        (("run", "signs.csv", "--provider", "sandboxx"), "do you mean sandbox?"),
         (("nonsense",), "nonsense"),
     ],
 )
@@ -54,6 +56,18 @@ def test_wrong_usage_is_two_and_stores_nothing(program: Program, arguments: tupl
     assert words in done.stderr
     assert done.stdout == ""
     assert program.json("status")["batches"] == []
+
+
+def test_a_fault_that_nobody_knows_is_told_before_anything_is_stored(program: Program) -> None:
+    """With the place where it stands; and help lists all that there are."""
+    program.write("signs.csv", prompts(2))
+    program.environment["BATCHGEN_SANDBOX__FAULTS"] = "foo=1"
+    said = program.run("run", "signs.csv", "--provider", "sandbox", code=2).stderr
+    assert said.startswith("batchgen: environment: [sandbox] faults: fault 'foo=1': 'foo' is not known. Known are ")
+    assert program.json("status")["batches"] == []
+    listed = set(re.findall(r"\w+", said.partition("Known are ")[2].partition(", and")[0]))
+    assert len(listed) > 10
+    assert listed <= set(re.findall(r"\w+", program.run("sandbox", "--help").stdout))
 
 
 def test_a_refused_prompt_is_one_and_told_with_its_remedy(
@@ -131,6 +145,7 @@ def test_ctrl_c_waits_for_what_is_in_flight(serve: Callable[..., Server], client
     _, said = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "stopping: waiting for" in said
+    assert said.endswith("stopped: the same command goes on where it was\n")
     status = program.json("status", "signs")
     assert status["jobs"]["running"] == status["unknown_attempts"] == 0
     assert status["jobs"]["succeeded"] == len(server.requests())

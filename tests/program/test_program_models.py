@@ -62,6 +62,14 @@ def test_an_unknown_model_passes_at_a_gateway_with_a_warning(program: Program) -
     ]
 
 
+def test_on_the_sandbox_a_model_that_is_gone_is_told_once(program: Program) -> None:
+    """When it went and what to use, and not that nothing is known of it."""
+    program.write("foxes.csv", "id,prompt,model\nfox,A fox,dall-e-3\n")
+    told = program.run("submit", "foxes.csv", "--provider", "sandbox").stderr.splitlines()
+    assert told[0] == "warning: foxes.csv:2: dall-e-3 was shut down on 2026-05-12; use gpt-image-2.5-sunburst"
+    assert len(told) == 2
+
+
 def test_the_sandbox_answers_to_the_models_of_the_settings(program: Program) -> None:
     """A rehearsal with a model that was described makes its image; its cost is unknown and not zero."""
     program.write("config.toml", CONFIG)

@@ -129,13 +129,19 @@ def test_a_word_is_an_error_unless_a_translation_is_asked_for(program: Program) 
     """Exit 2 with every place, and nothing is stored; with the setting the same file is taken."""
     program.write("zoo.csv", MANIFEST)
     told = program.run("submit", "zoo.csv", code=2).stderr.removeprefix("batchgen: ").splitlines()
+    hint = "[compat] translate = true in the settings has this rewritten: style, quality=standard, size=512x512"
     assert told == [
         "zoo.csv:1: style: is not taken by the GPT Image models; write it into the prompt instead, like 'Style: vivid'; "
         "if the column is your own, say --column style=",
         "zoo.csv:2: quality: standard: is a word of DALL-E; write medium instead",
         "zoo.csv:2: size: 512x512: needs at least 655,360 pixels; nearest: 816x816",
+        hint,
         "3 problems: nothing was stored",
     ]
+    assert f"  {hint}\n" in program.run("check", "zoo.csv", code=2).stdout
+    assert "has this rewritten: quality=hd" in program.run("check", "zoo.csv", "--quality", "hd", code=2).stderr
+    program.write("one.csv", "prompt,size\nA fox,1000x1000\n")
+    assert "[compat]" not in program.run("submit", "one.csv", code=2).stderr
     assert program.json("status")["batches"] == []
     program.environment["BATCHGEN_COMPAT__TRANSLATE"] = "true"
     assert program.json("submit", "zoo.csv")["batches"][0]["new"] == 2

@@ -27,7 +27,8 @@ def test_rates_are_read():
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("500=0.1,ctu=0.2", "'ctu=0.2'.*did you mean cut.*bad_json"),
+        ("500=0.1,ctu=0.2", r"'ctu=0.2'.*did you mean cut\? Known are.*bad_json"),
+        ("foo=1", r"fault 'foo=1': 'foo' is not known\. Known are slow_down"),
         ("600=0.1", "'600=0.1'.*from 400 to 599"),
         ("cut", "'cut'.*no rate"),
         ("cut=2", "'2' is not a rate"),

@@ -92,6 +92,7 @@ SECRET = "sk-live-Zq7vT2mX9wLr4KpD8sHn3B"
 WRONG = [
     ('[provider]\nname = "azure"', "[provider] name = 'azure': must be openai or sandbox; another one is described in [pro"),
     (f'[provider]\nname = "b"\n{LEAST}', "[provider] name = 'b': must be openai, sandbox or azure"),
+    (f'[provider]\nname = "Azure"\n{LEAST}', "described in [providers.NAME]; do you mean azure?"),
     ("providers = 1", "config.toml: providers must be a table"),
     ("[providers]\nazure = 1", "[providers.azure] must be a table"),
     ('[providers."a/b"]', "[providers.a/b]: the name of a provider is 40 letters, digits"),

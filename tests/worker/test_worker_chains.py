@@ -97,7 +97,7 @@ def test_a_parent_that_fails_takes_its_children_with_it(bench):
     assert (len(server.seen), result.failed, result.halted) == (1, 3, None)
     with bench.database.read() as tx:
         causes = [(one.error_code, one.message, one.jobs) for one in reports.failures(tx, batch, 5)]
-    assert causes == [("moderation_blocked", "no foxes", 1), ("parent_failed", "hero failed: no foxes", 2)]
+    assert causes == [("moderation_blocked", "no foxes", 1), ("parent_failed", "hero failed", 2)]
     assert bench.money(batch).sent == 1
     assert resume(bench, batch, rejected=True) == 3
     result, server = bench.work(batch, then=images(1))

@@ -128,9 +128,9 @@ def _known(name: str, part: str) -> None:
     if name in _NAMES or (name.isascii() and name.isdecimal() and len(name) == 3 and int(name) in _STATUSES):
         return
     near = difflib.get_close_matches(name.lower(), _NAMES, n=1)
-    meant = f"; did you mean {near[0]}?" if near else ""
+    meant = f"; did you mean {near[0]}?" if near else "."
     raise WrongUsage(
-        f"fault {part!r}: {name!r} is not known{meant} Known: {', '.join(_NAMES)}, and any HTTP status from 400 to 599"
+        f"fault {part!r}: {name!r} is not known{meant} Known are {', '.join(_NAMES)}, and any HTTP status from 400 to 599"
     )
 
 
