@@ -15,7 +15,7 @@ from batchgen.core.address import masked_url
 from batchgen.project.makers import Makers
 from batchgen.settings.model import OPENAI, SANDBOX, Settings
 from batchgen.store import migrate, reports, shares
-from batchgen.store.engine import Database
+from batchgen.store.engine import Database, Transaction
 
 if TYPE_CHECKING:
     from batchgen.core.retry import Policy
@@ -66,9 +66,9 @@ class Project:
 
         return orders.terms(self.settings, said, job, utc_now().date())
 
-    def wanted(self, batches: "Sequence[Batch]") -> list[str]:
+    def wanted(self, tx: Transaction, batches: "Sequence[Batch]") -> list[str]:
         """The providers that have something to do. Raises WrongUsage where one is not known any more, or lacks its key."""
-        words = ((self.makers.owner(batch), word) for batch in batches for word in self._named(batch))
+        words = ((self.makers.owner(batch), word) for batch in batches for word in shares.named(tx, batch))
         found = list(dict.fromkeys(word or owner for owner, word in words))
         self.makers.require(found)
         return found
@@ -81,14 +81,11 @@ class Project:
         from batchgen.worker.plan import shared_out
 
         owners = {batch.id: self.makers.owner(batch) for batch in batches}
-        # What a worker that died has left is looked after by somebody, also where nothing waits.
-        makers = self.wanted(batches) or [self.makers.chosen]
-        shared = shared_out(owners, {batch.id: self._named(batch) for batch in batches}, makers)
-        return [self._plan(batches, provider, rows_for) for provider, rows_for in shared.items()]
-
-    def _named(self, batch: "Batch") -> list[str]:
         with self.database.read() as tx:
-            return shares.named(tx, batch)
+            # What a worker that died has left is looked after by somebody, also where nothing waits.
+            makers = self.wanted(tx, batches) or [self.makers.chosen]
+            shared = shared_out(owners, {batch.id: shares.named(tx, batch) for batch in batches}, makers)
+        return [self._plan(batches, provider, rows_for) for provider, rows_for in shared.items()]
 
     def _plan(self, batches: "Sequence[Batch]", provider: str, rows_for: "dict[int, tuple[str, ...]]") -> "Plan":
         from batchgen.worker.plan import Plan

@@ -110,6 +110,43 @@ def test_resume_asks_whom_the_run_asked(shop: tuple[Program, Stage, Stage]) -> N
     assert "0 new" in program.run("run", "signs.csv", "--provider", "bad").stderr
 
 
+def _owners(program: Program) -> dict[str, str]:
+    with closing(sqlite3.connect(program.folder / "batchgen.db")) as ledger:
+        return dict(ledger.execute("SELECT name, provider FROM batches").fetchall())
+
+
+def test_a_batch_changes_hands_only_with_its_work(shop: tuple[Program, Stage, Stage]) -> None:
+    """Not where the command is refused, and not one that has nothing to be made; what does is told."""
+    program, good, _ = shop
+    for name in ("old", "done"):
+        program.write(f"{name}.csv", prompts(1))
+        program.run("submit", f"{name}.csv", "--provider", "good")
+    program.run("run", "--batch", "done")
+    program.write("wrong.csv", "id,prompt,n\na,A fox,many\n")
+    program.run("run", "wrong.csv", "--batch", "old", "--provider", "bad", code=2)
+    assert _owners(program) == {"old": "good", "done": "good"}
+    said = program.run("run", "--provider", "bad").stderr
+    assert "old: was given to good, and now to bad; rows that name one keep it" in said
+    assert "done: was given" not in said
+    assert _owners(program) == {"old": "bad", "done": "good"}
+    assert len(good.server.seen) == 1
+
+
+@pytest.mark.parametrize("gone", ["key", "description"])
+def test_resume_queues_nothing_that_it_could_not_ask_for(shop: tuple[Program, Stage, Stage], gone: str) -> None:
+    """Whose provider has no key, or nobody describes any more: it exits with 2, and all stays as it was."""
+    program, good, bad = shop
+    bad.server.then = error(400, "invalid_value")
+    program.run("run", "m.csv", code=1)
+    if gone == "key":
+        del program.environment["BAD_KEY"]
+    else:
+        program.write("config.toml", _described(good=good.url))
+    program.run("resume", "m", "--rejected", code=2)
+    (batch,) = program.json("status")["batches"]
+    assert (batch["jobs"]["failed"], batch["jobs"]["pending"]) == (2, 0)
+
+
 def test_a_provider_that_is_gone_is_told(shop: tuple[Program, Stage, Stage]) -> None:
     """Jobs that name it wait for its description, and go to nobody else."""
     program, good, _ = shop
