@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from batchgen.ingest.source import Manifest
     from batchgen.ingest.submit import Submitted
     from batchgen.project import Project
+    from batchgen.store.submission import Listed
 
 
 @click.command("submit")
@@ -81,11 +82,19 @@ def tell(console: Console, one: "Submitted") -> None:
     if found.changed.count:
         parts.append(f"{found.changed.count:,} to be made again")
     console.tell(f"{one.batch.name}: {', '.join(parts)}")
-    if found.gone.count:
-        names = ", ".join(found.gone.first) + (", ..." if found.gone.count > len(found.gone.first) else "")
+    if one.moved_from:
         console.tell(
-            f"{one.batch.name}: no longer in the manifest and left alone: {counted(found.gone.count, 'job')} ({names})"
+            f"{one.batch.name}: was given to {one.moved_from}, and now to {one.batch.provider}; rows that name one keep it"
         )
+    if one.rerouted.count:
+        console.tell(f"{one.batch.name}: name another provider now: {_some(one.rerouted)}")
+    if found.gone.count:
+        console.tell(f"{one.batch.name}: no longer in the manifest and left alone: {_some(found.gone)}")
+
+
+def _some(jobs: "Listed") -> str:
+    names = ", ".join(jobs.first) + (", ..." if jobs.count > len(jobs.first) else "")
+    return f"{counted(jobs.count, 'job')} ({names})"
 
 
 def as_data(one: "Submitted") -> dict[str, Any]:

@@ -24,7 +24,8 @@ _MOST_PLACES = 250
 class Submitted:
     """What became of one manifest. `warnings` are what the API may refuse.
 
-    `made_from` are rows that are done, and are to be made again because what they were made from is.
+    `made_from` are rows that are done, and are to be made again because what they were made from is. `moved_from` is who made
+    the rest until now, where that is somebody else; `rerouted` are jobs not made yet whose own provider is another one now.
     """
 
     batch: Batch
@@ -32,6 +33,8 @@ class Submitted:
     comparison: Comparison
     warnings: tuple[str, ...]
     made_from: Listed
+    moved_from: str
+    rerouted: Listed
 
 
 def submit(
@@ -96,6 +99,7 @@ def _store(session: Transaction, number: int, reading: Reading, terms: Terms, no
         )
     comparison = submission.compare(session, number, batch)
     made_from = linking.made_from_changed(session, number, batch) if reading.links else Listed(0, ())
+    was, rerouted = batch.provider, submission.rerouted(session, number, batch)
     if not comparison.changed.count or (terms.update and not comparison.running.count):
         if submission.store(session, number, batch, now) != comparison.changed.count:
             raise WrongUsage(
@@ -104,7 +108,8 @@ def _store(session: Transaction, number: int, reading: Reading, terms: Terms, no
         linking.connect(session, number, batch, now)
         batch = batches.give(session, batch, terms.provider)
         batches.record_manifest(session, batch, ManifestFile(path, reading.sha256, tuple(reading.columns)))
-    return Submitted(batch, manifest.given_label, comparison, warnings_of(reading), made_from)
+    moved_from = was if was != batch.provider else ""
+    return Submitted(batch, manifest.given_label, comparison, warnings_of(reading), made_from, moved_from, rerouted)
 
 
 def warnings_of(reading: Reading) -> tuple[str, ...]:

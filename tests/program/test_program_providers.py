@@ -132,6 +132,18 @@ def test_a_batch_changes_hands_only_with_its_work(shop: tuple[Program, Stage, St
     assert len(good.server.seen) == 1
 
 
+def test_a_submission_tells_what_changes_hands(shop: tuple[Program, Stage, Stage]) -> None:
+    """The batch, by another option, and a row whose own word is another one; the same once more tells nothing."""
+    program, *_ = shop
+    program.run("submit", "m.csv", "--provider", "good")
+    program.write("m.csv", ROWS.replace("A bear,bad", "A bear,good").replace("A cat,good", "A cat,"))
+    said = program.run("submit", "m.csv", "--provider", "bad").stderr
+    assert "m: was given to good, and now to bad; rows that name one keep it" in said
+    assert "m: name another provider now: 2 jobs (b, c)" in said
+    again = program.run("submit", "m.csv", "--provider", "bad").stderr
+    assert (" now" in again, _owners(program)) == (False, {"m": "bad"})
+
+
 @pytest.mark.parametrize("gone", ["key", "description"])
 def test_resume_queues_nothing_that_it_could_not_ask_for(shop: tuple[Program, Stage, Stage], gone: str) -> None:
     """Whose provider has no key, or nobody describes any more: it exits with 2, and all stays as it was."""
