@@ -88,6 +88,9 @@ def tell(console: Console, one: "Submitted") -> None:
         )
     if one.rerouted.count:
         console.tell(f"{one.batch.name}: name another provider now: {_some(one.rerouted)}")
+    if one.left.count:
+        words = "made from what is made again now, not in the manifest and left alone"
+        console.tell(f"{one.batch.name}: {words}: {_some(one.left)}")
     if found.gone.count:
         console.tell(f"{one.batch.name}: no longer in the manifest and left alone: {_some(found.gone)}")
 
