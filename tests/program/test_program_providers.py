@@ -144,6 +144,20 @@ def test_a_submission_tells_what_changes_hands(shop: tuple[Program, Stage, Stage
     assert (" now" in again, _owners(program)) == (False, {"m": "bad"})
 
 
+def test_prompts_are_moderated_by_whom_they_are_for(shop: tuple[Program, Stage, Stage]) -> None:
+    """Those of other providers' rows are shown to nobody, which is told and is no success; on the sandbox all are asked."""
+    program, good, bad = shop
+    good.server.then = reply(200, '{"results": [{"flagged": true, "categories": {"hate": true}}, {"flagged": false}]}')
+    program.write("m.csv", ROWS.replace("A cat,good", "A cat,"))
+    (one,) = program.json("check", "m.csv", "--moderation", "--provider", "good", code=3)["manifests"]
+    asked = [seen.json["input"] for seen in good.server.seen if seen.path.endswith("moderations")]
+    assert (asked, [seen for seen in bad.server.seen if seen.body]) == ([["A fox", "A cat"]], [])
+    assert [row["custom_id"] for row in one["moderation"]["flagged"]] == ["a"]
+    assert one["moderation"]["failure"].endswith("were not shown to this one: 2 rows of bad")
+    (one,) = program.json("check", "m.csv", "--moderation", "--provider", "sandbox")["manifests"]
+    assert (one["moderation"]["prompts"], one["moderation"]["failure"]) == (4, None)
+
+
 @pytest.mark.parametrize("gone", ["key", "description"])
 def test_resume_queues_nothing_that_it_could_not_ask_for(shop: tuple[Program, Stage, Stage], gone: str) -> None:
     """Whose provider has no key, or nobody describes any more: it exits with 2, and all stays as it was."""
