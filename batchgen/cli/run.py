@@ -117,7 +117,7 @@ def _scope(app: App, project: "Project", files: options.Files, given: dict[str, 
     named = bool(given["manifests"] or given["batches"])
     simulated = stored[0].simulated if stored and given["batches"] else project.on_sandbox
     with project.database.read() as tx:
-        project.wanted(tx, [_given_to(project, batch, given["provider"]) for batch in stored])
+        project.wanted(tx, [_given_to(project, batch, given["provider"]) for batch in stored], partly=not named)
     if not given["manifests"]:
         return _Scope(stored, simulated, named)
     submitted = submit.store(project, files, sources, given, with_keys=True)
@@ -149,7 +149,7 @@ def _made_ready(console: Console, project: "Project", scope: _Scope, given: dict
                 was = f"was given to {batch.provider}, and now" if batch.provider else "is given"
                 news.append(f"{batch.name}: {was} to {moved.provider}; rows that name one keep it")
             ready.append(moved)
-        project.wanted(tx, ready)
+        project.wanted(tx, ready, partly=not scope.named)
     for line in news:
         console.tell(line)
     return replace(scope, batches=ready)
@@ -175,8 +175,11 @@ def _work(console: Console, project: "Project", scope: _Scope, given: dict[str, 
     from batchgen.store import reports
 
     limit = given["limit"]
-    plans = project.plans(scope.batches)
+    # Nobody asked for just these batches: one that nobody can make now does not keep the others waiting.
+    partly = not scope.named
+    plans = project.plans(scope.batches, partly=partly)
     with project.database.read() as tx:
+        _, left_out = project.wanted(tx, scope.batches, partly=partly)
         waiting = sum(reports.unfinished(tx, [batch.id for batch in scope.batches]).values())
     if not waiting:
         console.tell("nothing to do")
@@ -193,7 +196,12 @@ def _work(console: Console, project: "Project", scope: _Scope, given: dict[str, 
                 stopping.listen()
                 return await pools.run(), stopping.signal
 
-    return asyncio.run(work())
+    for line in left_out:
+        console.need(f"left out: {line}")
+    result, stopped_by = asyncio.run(work())
+    if left_out:
+        result.halted = "; ".join([*([result.halted] if result.halted else []), "not everything could be begun, as was said"])
+    return result, stopped_by
 
 
 def _report(console: Console, project: "Project", scope: _Scope, result: "Result", *, as_json: bool) -> None:

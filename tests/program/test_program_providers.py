@@ -183,6 +183,23 @@ def test_a_provider_that_is_gone_is_told(shop: tuple[Program, Stage, Stage]) -> 
     assert good.server.seen == []
 
 
+def test_a_bare_run_leaves_out_what_nobody_can_make(shop: tuple[Program, Stage, Stage]) -> None:
+    """With an alarm that names the batch, and exit 3; the others are made. A batch that was named is refused."""
+    program, *_ = shop
+    program.write("old.csv", prompts(1))
+    program.run("submit", "old.csv", "--provider", "bad")
+    program.write("new.csv", prompts(2))
+    program.run("submit", "new.csv", "--provider", "good")
+    del program.environment["BAD_KEY"]
+    words = "batch old: there is no API key for bad: set BAD_KEY"
+    said = program.run("-q", "run", code=3).stderr
+    assert f"left out: {words}" in said
+    assert "halted: not everything could be begun" in said
+    assert {batch["name"]: batch["jobs"]["succeeded"] for batch in program.json("status")["batches"]} == {"old": 0, "new": 2}
+    assert words in program.run("run", "--batch", "old", "--batch", "new", code=2).stderr
+    assert words in program.run("run", code=2).stderr
+
+
 def test_the_limit_counts_the_jobs_of_all(shop: tuple[Program, Stage, Stage]) -> None:
     """Of two providers, as of one."""
     program, good, bad = shop
