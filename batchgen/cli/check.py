@@ -47,7 +47,7 @@ def check_command(app: App, /, *, provider: str | None, moderation: bool, as_jso
 
     Problems, input files, rows that ask for the same, models that will be shut down, and what will be sent for the first rows.
     """
-    files = options.given_files(given["manifests"])
+    files = options.given_files(given["manifests"], app.accepted)
     settings = {"provider.name": provider}
     project = app.project(settings, files.laid_over(settings))
     if moderation:

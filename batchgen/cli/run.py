@@ -90,7 +90,7 @@ def _run(app: App, given: dict[str, Any], *, requeue: bool) -> int:
         "limits.concurrency": given["concurrency"],
         "limits.images_per_minute": given["images_per_minute"],
     }
-    files = options.given_files(given["manifests"])
+    files = options.given_files(given["manifests"], app.accepted)
     with app.project(changed, files.laid_over(changed)) as project:
         scope = _scope(app, project, files, given)
         scope = _made_ready(app.console, project, scope, given, requeue=requeue)

@@ -31,7 +31,7 @@ def submit_command(app: App, /, *, provider: str | None, as_json: bool, **given:
     Each becomes a batch, all of them or none. A manifest is CSV, TSV or JSONL with a prompt in every row, or a job file (TOML)
     that names one; - is standard input.
     """
-    files = options.given_files(given["manifests"])
+    files = options.given_files(given["manifests"], app.accepted)
     settings = {"provider.name": provider}
     with app.project(settings, files.laid_over(settings)) as project:
         sources = options.manifest_sources(files, given["name"], simulated=project.on_sandbox)

@@ -239,6 +239,24 @@ def test_words_go_untouched_to_whom_takes_them(shop: tuple[Program, Stage, Stage
     assert "3 new" in program.run("submit", "mixed.csv").stderr
 
 
+def test_job_files_and_defaults_know_the_words_of_providers(shop: tuple[Program, Stage, Stage]) -> None:
+    """As options do: of a column and for every row, in a job file and in the settings; without such a provider, refused."""
+    program, good, _ = shop
+    accepts = 'accepts = ["seed", "lora", "strength"]\n'
+    program.write("config.toml", f"[defaults]\nstrength = 0.5\n{_described(good=good.url)}{accepts}")
+    program.write("w.csv", "id,prompt,Number\na,A fox,7\n")
+    job = 'manifest = "w.csv"\n[columns]\nseed = "Number"\n[defaults]\nlora = "film-2"\n[provider]\nname = "good"\n'
+    program.write("w.toml", job)
+    program.run("run", "w.toml")
+    sent = good.server.seen[-1].json
+    assert (sent["seed"], sent["lora"], sent["strength"]) == (7, "film-2", 0.5)
+    program.write("seed.toml", 'manifest = "w.csv"\n[defaults]\nseed = 9\n[provider]\nname = "good"\n')
+    program.run("run", "seed.toml")
+    assert good.server.seen[-1].json["seed"] == 9
+    program.write("config.toml", _described(good=good.url))
+    assert "w.toml: [columns] seed is not a field of the API" in program.run("submit", "w.toml", code=2).stderr
+
+
 def test_variations_are_made_where_they_still_are(shop: tuple[Program, Stage, Stage]) -> None:
     """A form with the image and no prompt; elsewhere they are refused by line, with the edit that does the same."""
     program, good, _ = shop
