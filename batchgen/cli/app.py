@@ -1,7 +1,7 @@
 """What the global options say, handed to every command."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,12 @@ class App:
         given = {"database.url": self.database, **(options or {})}
         known = {name: value for name, value in given.items() if value is not None}
         return load(self.config, known, os.environ, Path.cwd(), laid_over)
+
+    def accepted(self) -> Collection[str]:
+        """The words that some provider of the settings takes as fields."""
+        from batchgen.settings.load import accepted
+
+        return accepted(self.config, Path.cwd())
 
     def project(self, options: Mapping[str, Any] | None = None, laid_over: "Mapping[str, Given] | None" = None) -> "Project":
         """The project of these settings, to be used as a context manager."""

@@ -39,7 +39,7 @@ _MOST_SHOWN = 500
 @options.manifests(required=True)
 @partial(options.request_fields, without="moderation")
 @click.option(
-    "--moderation", is_flag=True, help="Ask the free moderation endpoint about every prompt; exit 1 if one is flagged."
+    "--moderation", is_flag=True, help="Ask the provider's moderation endpoint about every prompt; exit 1 if one is flagged."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_app
@@ -49,7 +49,7 @@ def check_command(app: App, /, *, provider: str | None, moderation: bool, as_jso
     Problems, input files, rows that ask for the same, models that will be shut down, and what will be sent for the first rows.
     Where there is a key, the provider is asked for its list of models (GET models), and for nothing else.
     """
-    files = options.given_files(given["manifests"])
+    files = options.given_files(given["manifests"], app.accepted)
     settings = {"provider.name": provider}
     project = app.project(settings, files.laid_over(settings))
     if moderation:
@@ -86,7 +86,9 @@ async def _find(
     if moderate is None:
         return await check(wanted)
     async with project.moderator() as moderator:
-        asking = Asking(moderator, project.policy, project.settings.retry.longest_wait_s, moderate)
+        # The prompts of a row are nobody's but its provider's; on the sandbox all rows are its own.
+        mine = None if project.on_sandbox else ("", project.makers.chosen)
+        asking = Asking(moderator, project.policy, project.settings.retry.longest_wait_s, moderate, mine)
         return await check(wanted, asking)
 
 

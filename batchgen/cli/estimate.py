@@ -36,7 +36,7 @@ def estimate_command(app: App, /, *, provider: str | None, as_json: bool, **give
     """
     from batchgen.ingest.estimate import estimate
 
-    files = options.given_files(given["manifests"])
+    files = options.given_files(given["manifests"], app.accepted)
     settings = {"provider.name": provider}
     project = app.project(settings, files.laid_over(settings))
     sources = options.manifest_sources(files, given["name"], simulated=project.on_sandbox)

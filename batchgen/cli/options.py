@@ -150,15 +150,19 @@ class Files:
         return laid_over(self.paths, self.jobs, [name for name, value in options.items() if value is not None])
 
 
-def given_files(paths: Sequence[str]) -> Files:
-    """The job files read, the manifests not yet. Raises WrongUsage."""
+def given_files(paths: Sequence[str], accepted: Callable[[], Collection[str]]) -> Files:
+    """The job files read, the manifests not yet. Raises WrongUsage.
+
+    `accepted` tells the words that some provider of the settings takes as fields, where there is a job file.
+    """
     from batchgen.settings.jobfile import SUFFIX, read
 
     named = [text for text in paths if Path(text).suffix.lower() == SUFFIX]
     for text in named:
         if not _is(Path.is_file, Path(text)):
             raise WrongUsage(f"there is no job file {text}")
-    return Files(paths, {text: read(Path(text)) for text in named})
+    words = accepted() if named else ()
+    return Files(paths, {text: read(Path(text), words) for text in named})
 
 
 def manifest_sources(files: Files, name: str | None, *, simulated: bool) -> "list[Manifest]":

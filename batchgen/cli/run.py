@@ -3,7 +3,7 @@
 import asyncio
 import gc
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -17,6 +17,7 @@ from batchgen.errors import Halted, WrongUsage
 if TYPE_CHECKING:
     from batchgen.project import Project
     from batchgen.store.batches import Batch
+    from batchgen.store.engine import Transaction
     from batchgen.worker.plan import Result
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -92,11 +93,10 @@ def _run(app: App, given: dict[str, Any], *, requeue: bool) -> int:
         "limits.images_per_minute": given["images_per_minute"],
         "budget.per_run_usd": given["max_cost"],
     }
-    files = options.given_files(given["manifests"])
+    files = options.given_files(given["manifests"], app.accepted)
     with app.project(changed, files.laid_over(changed)) as project:
         scope = _scope(app, project, files, given)
-        if requeue:
-            _requeue(app.console, project, scope, given)
+        scope = _made_ready(app.console, project, scope, given, requeue=requeue)
         forecast.tell(app.console, project, scope.batches, given["limit"], yes=given["yes"])
         result, stopped_by = _work(app.console, project, scope, given)
         _report(app.console, project, scope, result, as_json=given["as_json"])
@@ -121,8 +121,8 @@ def _scope(app: App, project: "Project", files: options.Files, given: dict[str, 
             stored = batches.in_scope(tx, given["batches"], simulated=project.on_sandbox, chosen=chosen)
     named = bool(given["manifests"] or given["batches"])
     simulated = stored[0].simulated if stored and given["batches"] else project.on_sandbox
-    stored = _given_to(app.console, project, stored, given["provider"])
-    project.wanted(stored)
+    with project.database.read() as tx:
+        project.wanted(tx, [_given_to(project, batch, given["provider"]) for batch in stored], partly=not named)
     if not given["manifests"]:
         return _Scope(stored, simulated, named)
     submitted = submit.store(project, files, sources, given, with_keys=True)
@@ -133,33 +133,46 @@ def _scope(app: App, project: "Project", files: options.Files, given: dict[str, 
     return _Scope([*fresh.values(), *rest], simulated, named)
 
 
-def _given_to(console: Console, project: "Project", stored: "list[Batch]", provider: str | None) -> "list[Batch]":
-    """The batches, and from now on this provider makes what does not name one, if a person named it."""
-    from batchgen.store import batches
+def _made_ready(console: Console, project: "Project", scope: _Scope, given: dict[str, Any], *, requeue: bool) -> _Scope:
+    """Queue failed jobs again, and let a named provider make what names none.
 
-    if provider is None or project.on_sandbox:
-        return stored
-    project.makers.require([provider])
-    moving = [batch for batch in stored if batch.provider != provider and not batch.simulated]
+    In one transaction with the look at who is needed for that: without a key, all stays as it was.
+    """
+    from batchgen.store import batches, shares
+
+    if not requeue and not given["provider"]:
+        return scope
+    ready, news = [], []
     with project.database.write() as tx:
-        moved = {batch.id: batches.give(tx, batch, provider) for batch in moving}
-    for batch in moving:
-        if batch.provider:
-            console.tell(f"{batch.name}: was given to {batch.provider}, and now to {provider}; rows that name one keep it")
-    return [moved.get(batch.id, batch) for batch in stored]
+        for batch in scope.batches:
+            count = _requeued(tx, batch, given) if requeue else 0
+            moved = _given_to(project, batch, given["provider"]) if "" in shares.named(tx, batch) else batch
+            if count:
+                news.append(f"{batch.name}: {counted(count, 'job')} queued again")
+            if moved is not batch:
+                batches.give(tx, batch, moved.provider)
+                was = f"was given to {batch.provider}, and now" if batch.provider else "is given"
+                news.append(f"{batch.name}: {was} to {moved.provider}; rows that name one keep it")
+            ready.append(moved)
+        project.wanted(tx, ready, partly=not scope.named)
+    for line in news:
+        console.tell(line)
+    return replace(scope, batches=ready)
 
 
-def _requeue(console: Console, project: "Project", scope: _Scope, given: dict[str, Any]) -> None:
+def _given_to(project: "Project", batch: "Batch", provider: str | None) -> "Batch":
+    """The batch as it is when this provider, if a person named it, makes what does not name one."""
+    if provider is None or project.on_sandbox or batch.simulated or batch.provider == provider:
+        return batch
+    return replace(batch, provider=provider)
+
+
+def _requeued(tx: "Transaction", batch: "Batch", given: dict[str, Any]) -> int:
     from batchgen.project import utc_now
     from batchgen.store import control
 
     also = control.Also(rejected=given["rejected"], unknown=given["unknown"], cancelled=given["cancelled"])
-    with project.database.write() as tx:
-        now = utc_now()
-        for batch in scope.batches:
-            count = control.requeue(tx, batch, now, also)
-            if count:
-                console.tell(f"{batch.name}: {counted(count, 'job')} queued again")
+    return control.requeue(tx, batch, utc_now(), also)
 
 
 def _work(console: Console, project: "Project", scope: _Scope, given: dict[str, Any]) -> "tuple[Result, int | None]":
@@ -167,8 +180,11 @@ def _work(console: Console, project: "Project", scope: _Scope, given: dict[str, 
     from batchgen.store import reports
 
     limit = given["limit"]
-    plans = project.plans(scope.batches)
+    # Nobody asked for just these batches: one that nobody can make now does not keep the others waiting.
+    partly = not scope.named
+    plans = project.plans(scope.batches, partly=partly)
     with project.database.read() as tx:
+        _, left_out = project.wanted(tx, scope.batches, partly=partly)
         waiting = sum(reports.unfinished(tx, [batch.id for batch in scope.batches]).values())
     if not waiting:
         console.tell("nothing to do")
@@ -187,7 +203,12 @@ def _work(console: Console, project: "Project", scope: _Scope, given: dict[str, 
                 stopping.listen()
                 return await pools.run(), stopping.signal
 
-    return asyncio.run(work())
+    for line in left_out:
+        console.need(f"left out: {line}")
+    result, stopped_by = asyncio.run(work())
+    if left_out:
+        result.halted = "; ".join([*([result.halted] if result.halted else []), "not everything could be begun, as was said"])
+    return result, stopped_by
 
 
 def _report(console: Console, project: "Project", scope: _Scope, result: "Result", *, as_json: bool) -> None:

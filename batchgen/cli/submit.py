@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from batchgen.ingest.source import Manifest
     from batchgen.ingest.submit import Submitted
     from batchgen.project import Project
+    from batchgen.store.submission import Listed
 
 
 @click.command("submit")
@@ -30,7 +31,7 @@ def submit_command(app: App, /, *, provider: str | None, as_json: bool, **given:
     Each becomes a batch, all of them or none. A manifest is CSV, TSV or JSONL with a prompt in every row, or a job file (TOML)
     that names one; - is standard input.
     """
-    files = options.given_files(given["manifests"])
+    files = options.given_files(given["manifests"], app.accepted)
     settings = {"provider.name": provider}
     with app.project(settings, files.laid_over(settings)) as project:
         sources = options.manifest_sources(files, given["name"], simulated=project.on_sandbox)
@@ -83,11 +84,22 @@ def tell(console: Console, one: "Submitted") -> None:
     if found.changed.count:
         parts.append(f"{found.changed.count:,} to be made again")
     console.tell(f"{one.batch.name}: {', '.join(parts)}")
-    if found.gone.count:
-        names = ", ".join(found.gone.first) + (", ..." if found.gone.count > len(found.gone.first) else "")
+    if one.moved_from:
         console.tell(
-            f"{one.batch.name}: no longer in the manifest and left alone: {counted(found.gone.count, 'job')} ({names})"
+            f"{one.batch.name}: was given to {one.moved_from}, and now to {one.batch.provider}; rows that name one keep it"
         )
+    if one.rerouted.count:
+        console.tell(f"{one.batch.name}: name another provider now: {_some(one.rerouted)}")
+    if one.left.count:
+        words = "made from what is made again now, not in the manifest and left alone"
+        console.tell(f"{one.batch.name}: {words}: {_some(one.left)}")
+    if found.gone.count:
+        console.tell(f"{one.batch.name}: no longer in the manifest and left alone: {_some(found.gone)}")
+
+
+def _some(jobs: "Listed") -> str:
+    names = ", ".join(jobs.first) + (", ..." if jobs.count > len(jobs.first) else "")
+    return f"{counted(jobs.count, 'job')} ({names})"
 
 
 def as_data(one: "Submitted") -> dict[str, Any]:

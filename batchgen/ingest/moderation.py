@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from batchgen.core import retry
@@ -31,12 +31,16 @@ _OWN_CODES = ("not_sent", "no_reply", "invalid_reply")
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """Whom to ask, and how patiently; times are seconds. `tell` is told of long waits."""
+    """Whom to ask, and how patiently; times are seconds. `tell` is told of long waits.
+
+    `providers` are the words of those rows whose prompts the moderator may see, None for all rows.
+    """
 
     moderator: Moderator
     policy: Policy
     longest_wait_s: float
     tell: Callable[[str], None]
+    providers: Collection[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +55,8 @@ class Moderated:
 
 
 async def moderate(tx: Transaction, manifest: int, asking: Asking) -> Moderated:
-    """Ask about every distinct prompt of the staged rows."""
-    count = moderation.collect(tx, manifest)
+    """Ask about every distinct prompt of the staged rows, but for those that only rows of other providers have."""
+    count = moderation.collect(tx, manifest, asking.providers)
     questions, after, failure, asked = _Questions(asking), -1, "", 0
     while not failure and (prompts := moderation.prompts(tx, after, _PROMPTS_AT_ONCE)):
         after = prompts[-1][0]
@@ -65,7 +69,7 @@ async def moderate(tx: Transaction, manifest: int, asking: Asking) -> Moderated:
                 told = zip(part, answer, strict=True)
                 moderation.flag(tx, {number: categories for (number, _), categories in told if categories})
     found, first = moderation.flagged(tx, manifest, _MOST_LISTED)
-    return Moderated(count, asked, first, found - len(first), failure)
+    return Moderated(count, asked, first, found - len(first), failure or _not_shown(moderation.left_out(tx, manifest)))
 
 
 class _Questions:
@@ -142,6 +146,12 @@ def _parts(prompts: Sequence[tuple[int, str]]) -> Iterator[list[tuple[int, str]]
         length += len(prompt)
     if part:
         yield part
+
+
+def _not_shown(left_out: Mapping[str, int]) -> str:
+    """Why some prompts were not asked about: whoever makes other rows has nothing to do with them."""
+    told = ", ".join(f"{count:,} row{'s' if count > 1 else ''} of {provider}" for provider, count in left_out.items())
+    return f"prompts that only other providers' rows have were not shown to this one: {told}" if told else ""
 
 
 def _why(ending: Ending) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 from batchgen.core import identity, translation
 from batchgen.core.manifest import Problem
 from batchgen.errors import ManifestError, NotAgreed, WrongUsage
-from batchgen.ingest import chains
+from batchgen.ingest import chains, held
 from batchgen.ingest.reading import Reading, Terms, read
 from batchgen.ingest.source import Manifest
 from batchgen.store import batches, linking, links, submission
@@ -25,7 +25,9 @@ _NOTHING_STORED = "nothing was stored"
 class Submitted:
     """What became of one manifest. `warnings` are what the API may refuse.
 
-    `made_from` are rows that are done, and are to be made again because what they were made from is.
+    `made_from` are rows that are done, and are to be made again because what they were made from is. `moved_from` is who made
+    the rest until now, where that is somebody else; `rerouted` are jobs not made yet whose own provider is another one now.
+    `left` are done, were made from rows that are to be made again, and stay as they are, since the file does not have them.
     """
 
     batch: Batch
@@ -33,6 +35,9 @@ class Submitted:
     comparison: Comparison
     warnings: tuple[str, ...]
     made_from: Listed
+    moved_from: str
+    rerouted: Listed
+    left: Listed
 
 
 def submit(
@@ -97,15 +102,18 @@ def _store(session: Transaction, number: int, reading: Reading, terms: Terms, no
         )
     comparison = submission.compare(session, number, batch)
     made_from = linking.made_from_changed(session, number, batch) if reading.links else Listed(0, ())
+    was, rerouted, left = batch.provider, submission.rerouted(session, number, batch), Listed(0, ())
     if not comparison.changed.count or (terms.update and not comparison.running.count):
         if submission.store(session, number, batch, now) != comparison.changed.count:
             raise WrongUsage(
                 f"{manifest.given_label}: changed rows are being made right now: stop that run first; nothing was stored"
             )
         linking.connect(session, number, batch, now)
+        left = held.follow(session, number, batch) if comparison.changed.count else left
         batch = batches.give(session, batch, terms.provider)
         batches.record_manifest(session, batch, ManifestFile(path, reading.sha256, tuple(reading.columns)))
-    return Submitted(batch, manifest.given_label, comparison, warnings_of(reading), made_from)
+    moved_from = was if was != batch.provider else ""
+    return Submitted(batch, manifest.given_label, comparison, warnings_of(reading), made_from, moved_from, rerouted, left)
 
 
 def warnings_of(reading: Reading) -> tuple[str, ...]:

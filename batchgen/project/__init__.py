@@ -12,10 +12,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from batchgen.core.address import masked_url
+from batchgen.errors import WrongUsage
 from batchgen.project.makers import Makers
 from batchgen.settings.model import OPENAI, SANDBOX, Settings
 from batchgen.store import migrate, reports, shares
-from batchgen.store.engine import Database
+from batchgen.store.engine import Database, Transaction
 
 if TYPE_CHECKING:
     from batchgen.core.budget import Caps
@@ -77,14 +78,21 @@ class Project:
 
         return orders.terms(self.settings, said, job, utc_now().date())
 
-    def wanted(self, batches: "Sequence[Batch]") -> list[str]:
-        """The providers that have something to do. Raises WrongUsage where one is not known any more, or lacks its key."""
-        words = ((self.makers.owner(batch), word) for batch in batches for word in self._named(batch))
-        found = list(dict.fromkeys(word or owner for owner, word in words))
-        self.makers.require(found)
-        return found
+    def wanted(self, tx: Transaction, batches: "Sequence[Batch]", *, partly: bool = False) -> tuple[list[str], list[str]]:
+        """The providers that have something to do; and where that will do, why others of them cannot be asked.
 
-    def plans(self, batches: "Sequence[Batch]") -> "list[Plan]":
+        Raises WrongUsage if one is not known any more, or lacks its key; with `partly` only if that holds for all of them.
+        """
+        needed: dict[str, str] = {}
+        for batch in batches:
+            for word in shares.named(tx, batch):
+                needed.setdefault(word or self.makers.owner(batch), batch.name)
+        faults = {name: f"batch {batch}: {fault}" for name, batch in needed.items() if (fault := self.makers.fault(name))}
+        if faults and not (partly and len(faults) < len(needed)):
+            raise WrongUsage(next(iter(faults.values())))
+        return [name for name in needed if name not in faults], list(faults.values())
+
+    def plans(self, batches: "Sequence[Batch]", *, partly: bool = False) -> "list[Plan]":
         """How to work on these batches: a plan for each provider that has something to do; one without, where there is nothing.
 
         Raises WrongUsage as `wanted` does.
@@ -92,14 +100,11 @@ class Project:
         from batchgen.worker.plan import shared_out
 
         owners = {batch.id: self.makers.owner(batch) for batch in batches}
-        # What a worker that died has left is looked after by somebody, also where nothing waits.
-        makers = self.wanted(batches) or [self.makers.chosen]
-        shared = shared_out(owners, {batch.id: self._named(batch) for batch in batches}, makers)
-        return [self._plan(batches, provider, rows_for) for provider, rows_for in shared.items()]
-
-    def _named(self, batch: "Batch") -> list[str]:
         with self.database.read() as tx:
-            return shares.named(tx, batch)
+            # What a worker that died has left is looked after by somebody, also where nothing waits.
+            makers = self.wanted(tx, batches, partly=partly)[0] or [self.makers.chosen]
+            shared = shared_out(owners, {batch.id: shares.named(tx, batch) for batch in batches}, makers)
+        return [self._plan(batches, provider, rows_for) for provider, rows_for in shared.items()]
 
     def _plan(self, batches: "Sequence[Batch]", provider: str, rows_for: "dict[int, tuple[str, ...]]") -> "Plan":
         from batchgen.worker.plan import Plan

@@ -49,23 +49,28 @@ class Makers:
         """The variables that hold this one's key, and what else it is sent, and are not set."""
         return [one for one in self._settings.providers[name].variables if not self._settings.secrets.reveal(one)]
 
-    def require(self, names: Collection[str]) -> None:
-        """Raises WrongUsage, with the way to get going, where one of these is not known any more, or lacks its key.
+    def fault(self, name: str) -> str:
+        """Why it cannot be asked, with the way to get going: nobody knows it any more, or its key lacks; empty if it can."""
+        if name == SANDBOX:
+            return ""
+        if name not in self._settings.providers:
+            place = f"[providers.{name}] of the settings"
+            return f"jobs are to be made by {name}, which nobody knows any more: describe it in {place}"
+        whose = "" if name == OPENAI else f" for {name}"
+        for variable in self.lacks(name):
+            return (
+                f"there is no API key{whose}: set {variable} in the environment or in a file .env here; "
+                "to try everything without a key and for nothing, add --provider sandbox"
+            )
+        return ""
 
-        It does so as well where the sandbox is chosen, and is to have faults that nobody knows.
-        """
+    def require(self, names: Collection[str]) -> None:
+        """Raises WrongUsage where one of these cannot be asked, or the sandbox is chosen with faults that nobody knows."""
         if self.chosen == SANDBOX:
             self._faults()
-        for name in (name for name in names if name != SANDBOX):
-            if name not in self._settings.providers:
-                place = f"[providers.{name}] of the settings"
-                raise WrongUsage(f"jobs are to be made by {name}, which nobody knows any more: describe it in {place}")
-            for variable in self.lacks(name):
-                whose = "" if name == OPENAI else f" for {name}"
-                raise WrongUsage(
-                    f"there is no API key{whose}: set {variable} in the environment or in a file .env here; "
-                    "to try everything without a key and for nothing, add --provider sandbox"
-                )
+        for name in names:
+            if fault := self.fault(name):
+                raise WrongUsage(fault)
 
     def limits(self, name: str) -> Limits:
         """The account's limits as they are configured."""

@@ -13,7 +13,7 @@ from batchgen.core.request import Value
 from batchgen.core.template import Template
 from batchgen.errors import SettingsError
 from batchgen.settings import profiles, providers, toml
-from batchgen.settings.defaults import checked_template, default, refuse_words
+from batchgen.settings.defaults import checked_template, default, refuse_words, untouched
 from batchgen.settings.load import known
 from batchgen.settings.model import tables
 from batchgen.settings.toml import Given
@@ -44,8 +44,11 @@ class JobFile:
     laid_over: Mapping[str, Given]
 
 
-def read(path: Path) -> JobFile:
-    """A job file as a value. Raises SettingsError with the place of what is wrong."""
+def read(path: Path, accepted: Collection[str] = ()) -> JobFile:
+    """A job file as a value. Raises SettingsError with the place of what is wrong.
+
+    `accepted` are words that some provider of the settings takes as fields.
+    """
     document, content = toml.read(path)
     for key in document:
         if key not in (*_TEXTS, *_TABLES):
@@ -60,9 +63,9 @@ def read(path: Path) -> JobFile:
         name=name,
         template=None if prompt is None else checked_template(prompt, f"{path}: prompt"),
         profile=profile,
-        columns=_columns(said["columns"], path),
+        columns=_columns(said["columns"], path, accepted),
         matrix=_matrix(said["matrix"], path),
-        defaults=_defaults(said["defaults"], path),
+        defaults=_defaults(said["defaults"], path, accepted),
         profiles=profiles.parse(said[profiles.TABLE], path),
         laid_over={key: given for table in _LAID_OVER for key, given in _settings(table, said[table], path).items()},
     )
@@ -120,15 +123,15 @@ def _manifest(name: str | None, path: Path) -> Path:
     return manifest
 
 
-def _columns(content: Mapping[str, Any], path: Path) -> dict[str, str]:
+def _columns(content: Mapping[str, Any], path: Path, accepted: Collection[str]) -> dict[str, str]:
     mapping = {}
     for word in content:
         place = f"{path}: [columns] {word}"
         header = toml.text(content, word, place) or ""
-        field = fields.mappable(word)
+        field = fields.mappable(word, accepted)
         if field is None:
             raise SettingsError(f"{place} is not a field; the nearest is {toml.nearest(word, fields.FIELDS)}")
-        if field in tutorials.FIELDS and field not in tutorials.TRANSLATED and header:
+        if field in tutorials.FIELDS and field not in (*tutorials.TRANSLATED, *accepted) and header:
             raise SettingsError(f"{place} {tutorials.FIELDS[field]}")
         mapping[field] = header.strip()
     return mapping
@@ -149,11 +152,15 @@ def _anchored(choice: Combination, folder: Path) -> Combination:
     return replace(choice, fields={**choice.fields, **images})
 
 
-def _defaults(content: Mapping[str, Any], path: Path) -> dict[str, Value]:
-    found = _settings("defaults", content, path)
-    return {key: default(key, found[f"defaults.{key}"], f"{path}: [defaults] {key}") for key in content}
+def _defaults(content: Mapping[str, Any], path: Path, accepted: Collection[str]) -> dict[str, Value]:
+    found = _settings("defaults", content, path, accepted)
+    return {
+        key: (untouched if key in accepted else default)(key, found[f"defaults.{key}"], f"{path}: [defaults] {key}")
+        for key in content
+    }
 
 
-def _settings(table: str, content: Mapping[str, Any], path: Path) -> dict[str, Given]:
+def _settings(table: str, content: Mapping[str, Any], path: Path, accepted: Collection[str] = ()) -> dict[str, Given]:
     folder = path.parent.resolve()
-    return {known(table, key, f"{path}: [{table}] {key}"): Given(value, str(path), folder) for key, value in content.items()}
+    names = {key: known(table, key, f"{path}: [{table}] {key}", accepted) for key in content}
+    return {names[key]: Given(value, str(path), folder) for key, value in content.items()}

@@ -41,23 +41,21 @@ def load(
 
     `laid_over` is what the job files of the command say.
     """
-    path = (cwd / config) if config else cwd / CONFIG_FILE
-    if config and not path.is_file():
-        raise SettingsError(f"there is no settings file {config}")
-    document = toml.read(path)[0] if path.is_file() else {}
+    path, document = _document(config, cwd)
     profiles = parse(document.pop(TABLE, {}), path)
     by_name = document.pop(providers.TABLE, {})
-    found = _from_document(document, path)
+    accepted = providers.accepted(by_name)
+    found = _from_document(document, path, accepted)
     dotenv = _from_dotenv(cwd)
     base_url = environment.get("OPENAI_BASE_URL") or dotenv.get("OPENAI_BASE_URL")
     if base_url and "provider.base_url" not in found:
         found["provider.base_url"] = Given(base_url, "OPENAI_BASE_URL", cwd)
     for place, variables in ((".env", dotenv), ("environment", environment)):
-        found |= {key: Given(text, place, cwd) for key, text in _variables(variables, place)}
+        found |= {key: Given(text, place, cwd) for key, text in _variables(variables, place, accepted)}
     found |= laid_over or {}
     found |= {key: Given(value, "option", cwd) for key, value in options.items()}
     home = path.parent.resolve() if path.is_file() else cwd
-    settings = _build(found, home, _secrets(environment, dotenv), providers.accepted(by_name))
+    settings = _build(found, home, _secrets(environment, dotenv), accepted)
     origins = {name: str(path) for name, told in ((TABLE, profiles), (providers.TABLE, by_name)) if told}
     settings = replace(
         settings,
@@ -69,7 +67,19 @@ def load(
     return settings
 
 
-def _from_document(document: Mapping[str, Any], path: Path) -> dict[str, Given]:
+def accepted(config: Path | None, cwd: Path) -> set[str]:
+    """The words that some provider of the settings file takes as fields: what a job file may say is asked before the rest."""
+    return providers.accepted(_document(config, cwd)[1].get(providers.TABLE, {}))
+
+
+def _document(config: Path | None, cwd: Path) -> tuple[Path, dict[str, Any]]:
+    path = (cwd / config) if config else cwd / CONFIG_FILE
+    if config and not path.is_file():
+        raise SettingsError(f"there is no settings file {config}")
+    return path, dict(toml.read(path)[0]) if path.is_file() else {}
+
+
+def _from_document(document: Mapping[str, Any], path: Path, accepted: Collection[str]) -> dict[str, Given]:
     found = {}
     for table, content in document.items():
         if table == _MODELS:
@@ -78,7 +88,7 @@ def _from_document(document: Mapping[str, Any], path: Path) -> dict[str, Given]:
         if not isinstance(content, dict):
             raise SettingsError(f"{path}: {table} stands outside of a table; {_nearest(table)}")
         for key, value in content.items():
-            found[known(table, key, f"{path}: [{table}] {key}")] = Given(value, str(path), path.parent.resolve())
+            found[known(table, key, f"{path}: [{table}] {key}", accepted)] = Given(value, str(path), path.parent.resolve())
     return found
 
 
@@ -90,9 +100,9 @@ def _from_dotenv(cwd: Path) -> dict[str, str]:
     return {name: text for name, text in found.items() if text is not None}
 
 
-def _variables(variables: Mapping[str, str], place: str) -> list[tuple[str, str]]:
+def _variables(variables: Mapping[str, str], place: str, accepted: Collection[str]) -> list[tuple[str, str]]:
     return [
-        (known(*_split(name), f"{place}: {name}"), text)
+        (known(*_split(name), f"{place}: {name}", accepted), text)
         for name, text in variables.items()
         if name.startswith(_PREFIX) and text is not None
     ]
@@ -103,10 +113,13 @@ def _split(name: str) -> tuple[str, str]:
     return table, key
 
 
-def known(table: str, key: str, place: str) -> str:
-    """The dotted name of a key that exists. Raises SettingsError with the nearest one that does."""
+def known(table: str, key: str, place: str, accepted: Collection[str] = ()) -> str:
+    """The dotted name of a key that exists. Raises SettingsError with the nearest one that does.
+
+    `accepted` are words that some provider takes as fields.
+    """
     if table == "defaults":
-        if is_field(key):
+        if is_field(key) or key in accepted:
             return f"defaults.{key}"
         raise SettingsError(f"{place} is not a field of a request; {_nearest(f'defaults.{key}')}")
     if key in tables().get(table, {}):

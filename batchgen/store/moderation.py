@@ -3,7 +3,7 @@
 Only `check` asks, whose rows are in a file of SQLite of its own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import (
@@ -46,14 +46,27 @@ class Flagged:
     categories: Sequence[str]
 
 
-def collect(tx: Connection, manifest: int) -> int:
-    """Find the distinct prompts of a manifest; how many there are."""
+def collect(tx: Connection, manifest: int, providers: Collection[str] | None = None) -> int:
+    """Find the distinct prompts of a manifest; how many there are. Only of rows with these words for a provider, if given."""
     tx.execute(text("DROP TABLE IF EXISTS asked"))
     _asked.create(tx)
     prompt = _prompt()
-    rows = select(func.min(staged.c.position), prompt).where(_is_sound(manifest)).group_by(prompt)
+    mine = _is_sound(manifest) if providers is None else _is_sound(manifest) & staged.c.provider.in_(providers)
+    rows = select(func.min(staged.c.position), prompt).where(mine).group_by(prompt)
     tx.execute(insert(_asked).from_select(["number", "prompt"], rows))
     return tx.execute(select(func.count()).select_from(_asked)).scalar_one()
+
+
+def left_out(tx: Connection, manifest: int) -> dict[str, int]:
+    """How many rows have a prompt that was not collected, by the providers that they name."""
+    query = (
+        select(staged.c.provider, func.count())
+        .outerjoin(_asked, _asked.c.prompt == _prompt())
+        .where(_is_sound(manifest), _asked.c.number.is_(None))
+        .group_by(staged.c.provider)
+        .order_by(staged.c.provider)
+    )
+    return dict(tx.execute(query).tuples().all())
 
 
 def prompts(tx: Connection, after: int, most: int) -> list[tuple[int, str]]:

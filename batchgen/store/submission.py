@@ -206,6 +206,16 @@ def changed_jobs(manifest: int, batch: Batch) -> Select[tuple[str]]:
     )
 
 
+def rerouted(tx: Connection, manifest: int, batch: Batch) -> Listed:
+    """Jobs that are not made yet, and whose rows name another provider than they did, or one, or none any more."""
+    query = (
+        select(jobs.c.custom_id)
+        .join(staged, staged.c.custom_id_key == jobs.c.custom_id_key)
+        .where(staged.c.manifest == manifest, jobs.c.batch_id == batch.id, jobs.c.provider != staged.c.provider)
+    )
+    return listed(tx, query.where(jobs.c.state != State.SUCCEEDED))
+
+
 def _requeue_changed(tx: Connection, manifest: int, batch: Batch, now: datetime) -> int:
     changes = {name: staged.c[name] for name in ("operation", "model", "request", "fingerprint")}
     queued = {"state": State.PENDING, "failures": 0, "unknowns": 0, "cancel_requested": False, "finished_at": None}

@@ -237,6 +237,22 @@ def test_what_was_made_from_a_changed_row_is_made_again_only_if_a_person_agrees(
     }
 
 
+def test_what_the_file_leaves_out_follows_a_changed_parent(desk):
+    """What is not made yet asks for the new result, so that the whole file finds it right; what is made is named, and stays."""
+    hero, rest = "hero,{},,\n", "a,p,@hero,\nb,p,@a,\nboth,p,@a;@hero,\nc,p,@hero,\nd,p,@c,\n"
+    desk.csv(HEAD + hero.format("p") + rest)
+    _done(desk, "hero", "c")
+    before = fingerprints(desk)
+    left = desk.csv(HEAD + hero.format("another"), update=True).left
+    assert (left.count, left.first) == (1, ("c",))
+    after = fingerprints(desk)
+    assert {name for name in before if before[name] == after[name]} == {"c", "d"}
+    assert desk.row("c")["state"] == "succeeded"
+    whole = desk.csv(HEAD + hero.format("another") + rest, update=True, children=True)
+    assert (whole.comparison.changed.first, whole.left.count) == (("c", "d"), 0)
+    assert desk.csv(HEAD + hero.format("another") + rest).comparison.changed.count == 0
+
+
 def test_without_update_nothing_changes(desk):
     """Whoever agrees to more than was asked has not said what comes first."""
     rows = "hero,{},,\na,p,@hero,\n"

@@ -110,6 +110,69 @@ def test_resume_asks_whom_the_run_asked(shop: tuple[Program, Stage, Stage]) -> N
     assert "0 new" in program.run("run", "signs.csv", "--provider", "bad").stderr
 
 
+def _owners(program: Program) -> dict[str, str]:
+    with closing(sqlite3.connect(program.folder / "batchgen.db")) as ledger:
+        return dict(ledger.execute("SELECT name, provider FROM batches").fetchall())
+
+
+def test_a_batch_changes_hands_only_with_its_work(shop: tuple[Program, Stage, Stage]) -> None:
+    """Not where the command is refused, and not one that has nothing to be made; what does is told."""
+    program, good, _ = shop
+    for name in ("old", "done"):
+        program.write(f"{name}.csv", prompts(1))
+        program.run("submit", f"{name}.csv", "--provider", "good")
+    program.run("run", "--batch", "done")
+    program.write("wrong.csv", "id,prompt,n\na,A fox,many\n")
+    program.run("run", "wrong.csv", "--batch", "old", "--provider", "bad", code=2)
+    assert _owners(program) == {"old": "good", "done": "good"}
+    said = program.run("run", "--provider", "bad").stderr
+    assert "old: was given to good, and now to bad; rows that name one keep it" in said
+    assert "done: was given" not in said
+    assert _owners(program) == {"old": "bad", "done": "good"}
+    assert len(good.server.seen) == 1
+
+
+def test_a_submission_tells_what_changes_hands(shop: tuple[Program, Stage, Stage]) -> None:
+    """The batch, by another option, and a row whose own word is another one; the same once more tells nothing."""
+    program, *_ = shop
+    program.run("submit", "m.csv", "--provider", "good")
+    program.write("m.csv", ROWS.replace("A bear,bad", "A bear,good").replace("A cat,good", "A cat,"))
+    said = program.run("submit", "m.csv", "--provider", "bad").stderr
+    assert "m: was given to good, and now to bad; rows that name one keep it" in said
+    assert "m: name another provider now: 2 jobs (b, c)" in said
+    again = program.run("submit", "m.csv", "--provider", "bad").stderr
+    assert (" now" in again, _owners(program)) == (False, {"m": "bad"})
+
+
+def test_prompts_are_moderated_by_whom_they_are_for(shop: tuple[Program, Stage, Stage]) -> None:
+    """Those of other providers' rows are shown to nobody, which is told and is no success; on the sandbox all are asked."""
+    program, good, bad = shop
+    good.server.then = reply(200, '{"results": [{"flagged": true, "categories": {"hate": true}}, {"flagged": false}]}')
+    program.write("m.csv", ROWS.replace("A cat,good", "A cat,"))
+    (one,) = program.json("check", "m.csv", "--moderation", "--provider", "good", code=3)["manifests"]
+    asked = [seen.json["input"] for seen in good.server.seen if seen.path.endswith("moderations")]
+    assert (asked, [seen for seen in bad.server.seen if seen.body]) == ([["A fox", "A cat"]], [])
+    assert [row["custom_id"] for row in one["moderation"]["flagged"]] == ["a"]
+    assert one["moderation"]["failure"].endswith("were not shown to this one: 2 rows of bad")
+    (one,) = program.json("check", "m.csv", "--moderation", "--provider", "sandbox")["manifests"]
+    assert (one["moderation"]["prompts"], one["moderation"]["failure"]) == (4, None)
+
+
+@pytest.mark.parametrize("gone", ["key", "description"])
+def test_resume_queues_nothing_that_it_could_not_ask_for(shop: tuple[Program, Stage, Stage], gone: str) -> None:
+    """Whose provider has no key, or nobody describes any more: it exits with 2, and all stays as it was."""
+    program, good, bad = shop
+    bad.server.then = error(400, "invalid_value")
+    program.run("run", "m.csv", code=1)
+    if gone == "key":
+        del program.environment["BAD_KEY"]
+    else:
+        program.write("config.toml", _described(good=good.url))
+    program.run("resume", "m", "--rejected", code=2)
+    (batch,) = program.json("status")["batches"]
+    assert (batch["jobs"]["failed"], batch["jobs"]["pending"]) == (2, 0)
+
+
 def test_a_provider_that_is_gone_is_told(shop: tuple[Program, Stage, Stage]) -> None:
     """Jobs that name it wait for its description, and go to nobody else."""
     program, good, _ = shop
@@ -118,6 +181,23 @@ def test_a_provider_that_is_gone_is_told(shop: tuple[Program, Stage, Stage]) -> 
     said = program.run("run", "--batch", "m", code=2).stderr
     assert "jobs are to be made by bad, which nobody knows any more: describe it in [providers.bad] of the settings" in said
     assert good.server.seen == []
+
+
+def test_a_bare_run_leaves_out_what_nobody_can_make(shop: tuple[Program, Stage, Stage]) -> None:
+    """With an alarm that names the batch, and exit 3; the others are made. A batch that was named is refused."""
+    program, *_ = shop
+    program.write("old.csv", prompts(1))
+    program.run("submit", "old.csv", "--provider", "bad")
+    program.write("new.csv", prompts(2))
+    program.run("submit", "new.csv", "--provider", "good")
+    del program.environment["BAD_KEY"]
+    words = "batch old: there is no API key for bad: set BAD_KEY"
+    said = program.run("-q", "run", code=3).stderr
+    assert f"left out: {words}" in said
+    assert "halted: not everything could be begun" in said
+    assert {batch["name"]: batch["jobs"]["succeeded"] for batch in program.json("status")["batches"]} == {"old": 0, "new": 2}
+    assert words in program.run("run", "--batch", "old", "--batch", "new", code=2).stderr
+    assert words in program.run("run", code=2).stderr
 
 
 def test_the_limit_counts_the_jobs_of_all(shop: tuple[Program, Stage, Stage]) -> None:
@@ -157,6 +237,24 @@ def test_words_go_untouched_to_whom_takes_them(shop: tuple[Program, Stage, Stage
     assert "mixed.csv:2" not in told
     program.write("mixed.csv", mixed.replace("bad,vivid", "good,vivid").replace(",,film", ",,"))
     assert "3 new" in program.run("submit", "mixed.csv").stderr
+
+
+def test_job_files_and_defaults_know_the_words_of_providers(shop: tuple[Program, Stage, Stage]) -> None:
+    """As options do: of a column and for every row, in a job file and in the settings; without such a provider, refused."""
+    program, good, _ = shop
+    accepts = 'accepts = ["seed", "lora", "strength"]\n'
+    program.write("config.toml", f"[defaults]\nstrength = 0.5\n{_described(good=good.url)}{accepts}")
+    program.write("w.csv", "id,prompt,Number\na,A fox,7\n")
+    job = 'manifest = "w.csv"\n[columns]\nseed = "Number"\n[defaults]\nlora = "film-2"\n[provider]\nname = "good"\n'
+    program.write("w.toml", job)
+    program.run("run", "w.toml")
+    sent = good.server.seen[-1].json
+    assert (sent["seed"], sent["lora"], sent["strength"]) == (7, "film-2", 0.5)
+    program.write("seed.toml", 'manifest = "w.csv"\n[defaults]\nseed = 9\n[provider]\nname = "good"\n')
+    program.run("run", "seed.toml")
+    assert good.server.seen[-1].json["seed"] == 9
+    program.write("config.toml", _described(good=good.url))
+    assert "w.toml: [columns] seed is not a field of the API" in program.run("submit", "w.toml", code=2).stderr
 
 
 def test_variations_are_made_where_they_still_are(shop: tuple[Program, Stage, Stage]) -> None:
