@@ -141,9 +141,10 @@ _TAKE = (
     )
 )
 _OPEN = insert(attempts)
-# A proxy that gave up has a status, too, and the request went on behind it.
-_ANSWERS = select(func.count()).where(
-    attempts.c.job_id == bindparam("of_job"), attempts.c.http_status.is_not(None), attempts.c.outcome != Outcome.UNKNOWN
+_ENDS = (
+    select(attempts.c.outcome, attempts.c.http_status)
+    .where(attempts.c.job_id == bindparam("of_job"))
+    .order_by(attempts.c.number)
 )
 _MARK = (
     update(attempts)
@@ -229,9 +230,14 @@ def _claim(tx: Connection, row: Row[Any], reserve: Callable[[Request], int | Non
         have, replaces = (), _paths(tx, row.id)
     request = request.asking_for(request.images - len(have))
     fared = (row.failures, row.unknowns)
-    answers = tx.execute(_ANSWERS, {"of_job": row.id}).scalar_one() if row.attempt else 0
+    answers = identity.answered(_ends(tx, row.id)) if row.attempt else 0
     once = identity.once(row.created_at, row.id, row.fingerprint, request.images, answers)
     return Claim(row.id, row.attempt + 1, row.folder, row.custom_id, request, *fared, reserve(request), have, replaces, once)
+
+
+def _ends(tx: Connection, job_id: int) -> Iterator[tuple[Outcome | None, int | None]]:
+    for end in tx.execute(_ENDS, {"of_job": job_id}):
+        yield end.outcome and Outcome(end.outcome), end.http_status
 
 
 def _earlier_images(tx: Connection, row: Row[Any]) -> tuple[tuple[int, ...], tuple[str, ...]]:
