@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from urllib.parse import quote
 
 import pytest
 from scripted_server import ScriptedServer, error, images, reply
@@ -108,6 +109,21 @@ def test_no_secret_comes_back_out_of_what_a_server_says(secret, status):
     _, answer = ask(reply(status, words))
     told = repr(answer) + (answer.unread or b"").decode()
     assert not any(one in told for one in (KEY, TOKEN))
+
+
+SIGNATURE, BEARER = "aB3+kd9/QQx7 Zw12==", "sk-bearer-0123456789"
+SIGNED = Wire(headers={"Authorization": f"Bearer {BEARER}"}, query={"sig": SIGNATURE})
+
+
+@pytest.mark.parametrize("status", [404, 401, 200])
+def test_no_secret_comes_back_as_it_was_sent(status):
+    """A query in the letters of an address, and of a header's words the one that is the key."""
+    seen, _ = ask(wire=SIGNED, key="")
+    sent, header = seen.query.partition("=")[2], seen.headers["Authorization"].partition(" ")[2]
+    assert (sent == SIGNATURE, header) == (False, BEARER)
+    _, answer = ask(reply(status, f"nothing at /v1?sig={sent} for {header}, {quote(SIGNATURE)}"), wire=SIGNED, key="")
+    told = repr(answer) + (answer.unread or b"").decode()
+    assert not any(one in told for one in ("aB3", "Zw12", BEARER))
 
 
 def test_a_short_value_of_a_header_is_left_in_the_words():
