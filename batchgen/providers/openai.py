@@ -107,9 +107,9 @@ class OpenAI:
     async def _with_links(self, reply: HttpReply) -> HttpReply:
         """Fetch what the reply names by link, before anything else: it expires."""
         # No image in base64 holds a quote.
-        if not 200 <= reply.status < 300 or b'"url"' not in reply.body:
+        if not 200 <= reply.status < 300 or (reply.stream is None and b'"url"' not in reply.body):
             return reply
-        links = await asyncio.to_thread(_links, reply.body)
+        links = await asyncio.to_thread(_links, reply)
         try:
             images = [await self._links.fetch(link, _MOST_BYTES_AN_IMAGE) for link in links]
         except (LinkFailed, LinkRefused) as error:
@@ -162,6 +162,10 @@ class OpenAI:
         found = streamed.parts(stream.events)
         usage = Usage() if found.broken else added([read_usage(one) for one in found.usages])
         images, broken = inline.decoded(found.images)
+        if isinstance(reply.linked, LinkFailed | LinkRefused):
+            unread = b"\n".join(event.data for event in stream.events)
+            return Answer(_unfetched(reply, reply.linked, usage), images, unread=unread)
+        images += reply.linked
         if len(images) >= request.images:
             return Answer(_ended(Outcome.SUCCEEDED, reply, usage), images)
         if found.error is not None:
@@ -204,9 +208,11 @@ async def _body(request: Request, *, json_edits: bool) -> AsyncIterator[aiohttp.
         yield body
 
 
-def _links(content: bytes) -> list[str]:
+def _links(reply: HttpReply) -> list[str]:
+    if reply.stream is not None:
+        return streamed.links(reply.stream.events)
     try:
-        named = _decoder.decode(content).data or []
+        named = _decoder.decode(reply.body).data or []
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return []
     return [link for image in named if (link := inline.link_of(image.b64_json, image.url))]
@@ -222,9 +228,7 @@ def _images(reply: HttpReply, wanted: int) -> Answer:
     texts = [text for image in body.data or [] if (text := inline.text_of(image.b64_json, image.url))]
     images, broken = inline.decoded(texts)
     if isinstance(reply.linked, LinkFailed | LinkRefused):
-        code = "link_refused" if isinstance(reply.linked, LinkRefused) else "link_failed"
-        words = f"the server made the image and answered with a link, and it could not be fetched: {reply.linked}"
-        return Answer(_invalid(reply, words, usage, code=code), images, unread=reply.body)
+        return Answer(_unfetched(reply, reply.linked, usage), images, unread=reply.body)
     images += reply.linked
     if len(images) >= wanted:
         return Answer(_ended(Outcome.SUCCEEDED, reply, usage), images)
@@ -234,6 +238,12 @@ def _images(reply: HttpReply, wanted: int) -> Answer:
         words = "the server made the image and answered in a form that is not known"
         return Answer(_invalid(reply, words, usage, code="unknown_form"), unread=reply.body)
     return Answer(_invalid(reply, _too_few(images, wanted), usage, code="too_few_images"), images)
+
+
+def _unfetched(reply: HttpReply, error: LinkFailed | LinkRefused, usage: Usage) -> Ending:
+    code = "link_refused" if isinstance(error, LinkRefused) else "link_failed"
+    words = f"the server made the image and answered with a link, and it could not be fetched: {error}"
+    return _invalid(reply, words, usage, code=code)
 
 
 def _too_few(images: Sequence[bytes], wanted: int) -> str:

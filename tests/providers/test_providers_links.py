@@ -3,9 +3,10 @@
 import asyncio
 import base64
 import json
+from dataclasses import replace
 
 import pytest
-from scripted_server import USAGE, ScriptedServer, endless, error, png, reply, reset_unread
+from scripted_server import USAGE, ScriptedServer, endless, error, event, png, reply, reset_unread, stream
 from test_providers_openai import KEY, NOW, Sending, asking
 
 from batchgen.core.outcome import Ending, Outcome
@@ -25,22 +26,25 @@ def moved(to):
     return reply(302, b"", {"Location": to})
 
 
-def ask(shelf, *, paths=("a.png",), private=True, links=None, n=1, body=None):
+def ask(shelf, *, paths=("a.png",), private=True, links=None, n=1, body=None, events=False):
     """Ask a server that answers with links to a shelf; the answer, and what the shelf was asked."""
 
     async def run():
         async with ScriptedServer(list(shelf)) as store:
             named = links or [f"{store.base}/{path}" for path in paths]
             said = body(*named) if callable(body) else body
-            async with ScriptedServer([linking(*named) if said is None else reply(200, said)]) as server:
+            answer = linking(*named) if said is None else reply(200, said)
+            answer = stream(*(event("image_edit.completed", url=link) for link in named)) if events else answer
+            request = replace(asking(n), parameters={"n": n, "stream": events})
+            async with ScriptedServer([answer]) as server:
                 provider = OpenAI(server.base, KEY, timeout_s=5, private_links=private)
                 await provider.open()
                 try:
-                    got = await provider.send(asking(n), "label", Sending())
+                    got = await provider.send(request, "label", Sending())
                 finally:
                     await provider.close()
                 assert not isinstance(got, Ending)
-                return provider.read(got, asking(n), NOW), store.seen
+                return provider.read(got, request, NOW), store.seen
 
     answer, seen = asyncio.run(run())
     return answer, seen
@@ -54,6 +58,17 @@ def test_images_by_link_are_fetched_and_the_key_stays_here():
     assert answer.ending.usage.output_tokens == USAGE["output_tokens"]
     assert [(one.method, one.path) for one in seen] == [("GET", "/v1/a.png"), ("GET", "/v1/b.png")]
     assert KEY not in str([dict(one.headers) for one in seen])
+
+
+def test_links_within_a_stream_are_followed():
+    """A server may tell of its images in events and keep them elsewhere all the same."""
+    other = png()
+    answer, seen = ask([reply(200, PICTURE), reply(200, other)], paths=("a.png", "b.png"), n=2, events=True)
+    assert (answer.ending.outcome, answer.images, len(seen)) == (Outcome.SUCCEEDED, (PICTURE, other), 2)
+    answer, _ = ask([], links=["http://127.0.0.1:1/a.png"], private=False, events=True)
+    assert (answer.ending.error_code, b"a.png" in answer.unread) == ("link_refused", True)
+    answer, _ = ask([], links=["data:image/png;base64," + base64.b64encode(PICTURE).decode()], events=True)
+    assert answer.images == (PICTURE,)
 
 
 LARGE = png(320, 320) + bytes(300_000)
