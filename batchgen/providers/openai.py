@@ -173,7 +173,7 @@ class OpenAI:
             # What was made before was billed, and is kept.
             words, code = refused.error_message or "", refused.error_code or ""
             return Answer(_invalid(reply, words, usage, code=code), images) if images else Answer(refused)
-        if stream.broken is not None or not found.completed:
+        if stream.broken is not None or found.is_cut or not found.completed:
             words = "the stream ended before its images" if stream.broken is None else words_of(stream.broken)
             lost = Ending(Outcome.UNKNOWN, error_code="no_reply", error_message=words, request_id=_request_id(reply))
             return Answer(lost, images)

@@ -44,7 +44,7 @@ class Parts:
     """What the events of a reply hold: images in base64 or by link, what each reported as its usage, and what is wrong.
 
     `completed` counts the events that complete an image, be they readable or not. `error` is the data of the event that says
-    why there will be no more, `broken` why one of the others cannot be read.
+    why there will be no more, `broken` why one of the others cannot be read; `is_cut`: the last one has not come whole.
     """
 
     images: list[str] = field(default_factory=list)
@@ -53,6 +53,7 @@ class Parts:
     completed: int = 0
     error: bytes | None = None
     broken: str = ""
+    is_cut: bool = False
 
 
 class Gallery:
@@ -94,8 +95,10 @@ def parts(events: Sequence[Event]) -> Parts:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             if kind == _ERROR:
                 found.error = bytes(event.data)
-            elif is_completed:
+            elif is_completed and event.has_ended:
                 found.broken = str(error)
+            else:
+                found.is_cut |= is_completed
             continue
         if kind == _ERROR or data.error is not None:
             found.error = bytes(event.data)
