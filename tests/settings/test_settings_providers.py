@@ -110,6 +110,8 @@ WRONG = [
     (f"{LEAST}accepts = ['prompt']", "accepts: 'prompt' has a meaning of its own here"),
     (f"{LEAST}accepts = ['image_2']", "accepts: 'image_2' has a meaning of its own here"),
     (f"{LEAST}accepts = ['N']", "accepts: 'N' has a meaning of its own here"),
+    (f"{LEAST}accepts = ['stream']", "accepts: 'stream' has a meaning of its own here"),
+    (f"{LEAST}accepts = ['partial_images']", "accepts: 'partial_images' has a meaning of its own here"),
     (f"{LEAST}accepts = ['two words']", "accepts: 'two words' is no name of a field: letters, digits and _"),
     (f"{LEAST}[providers.azure.limits]\nimages = 1", "[providers.azure.limits] images is not a limit; the nearest is"),
     (f"{LEAST}[providers.azure.limits]\nconcurrency = 0", "[providers.azure.limits] concurrency: Expected `int` >= 1"),
