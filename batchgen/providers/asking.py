@@ -25,9 +25,8 @@ class Asking:
     @property
     def secrets(self) -> tuple[str, ...]:
         """What no server shall get into anything by repeating it."""
-        beside = (*self._wire.headers.values(), *self._wire.query.values())
         # A header like `Bearer sk-...` is repeated without its first word.
-        parts = (part for value in beside for part in (value, *value.split()))
+        parts = (part for value in self._wire.secrets for part in (value, *value.split()))
         return tuple(value for value in (self._key, *(one for one in parts if len(one) >= _SHORTEST_SECRET)) if value)
 
     @property

@@ -20,6 +20,7 @@ AZURE = Wire(
     query={"api-version": "2025-04-01-preview", "code": TOKEN},
     paths={"generations": "/deployments/{model}/images/generations/", "models": "deployments"},
     idempotency_header="Idempotency-Key",
+    secrets=(TOKEN, "shop"),
 )
 PICTURE = Request("generate", "my model/2", "a lighthouse", {"size": "1024x1024", "n": 1})
 
@@ -112,7 +113,7 @@ def test_no_secret_comes_back_out_of_what_a_server_says(secret, status):
 
 
 SIGNATURE, BEARER = "aB3+kd9/QQx7 Zw12==", "sk-bearer-0123456789"
-SIGNED = Wire(headers={"Authorization": f"Bearer {BEARER}"}, query={"sig": SIGNATURE})
+SIGNED = Wire(headers={"Authorization": f"Bearer {BEARER}"}, query={"sig": SIGNATURE}, secrets=(f"Bearer {BEARER}", SIGNATURE))
 
 
 @pytest.mark.parametrize("status", [404, 401, 200])
@@ -130,6 +131,12 @@ def test_a_short_value_of_a_header_is_left_in_the_words():
     """Else every `shop` of a message would become a key."""
     _, answer = ask(error(400, "bad", message="no such shop"))
     assert answer.ending.error_message == "no such shop"
+
+
+def test_what_is_no_secret_is_left_in_the_words():
+    """A version that a settings file holds is what the message is about."""
+    _, answer = ask(error(400, "bad", message="api-version 2025-04-01-preview is not supported"))
+    assert answer.ending.error_message == "api-version 2025-04-01-preview is not supported"
 
 
 def test_the_models_are_asked_for_where_they_are():
