@@ -10,7 +10,7 @@ from batchgen.core.catalog import DEFAULT_MODEL, VENDORS, Catalog
 from batchgen.core.dialect import VENDORS_DIALECT, Dialect
 from batchgen.core.fields import BESIDE_THE_REQUEST, CUSTOM_ID, INPUT_COLUMNS, OPERATION, PRIORITY, PROVIDER
 from batchgen.core.inputs import Reference
-from batchgen.core.manifest import Row
+from batchgen.core.manifest import Row, shortened
 from batchgen.core.parameters import PROMPT_MOST_CHARACTERS, Finding
 from batchgen.core.prompt_rules import NO_RULES, PromptRules
 from batchgen.core.request import EDIT, GENERATE, IMAGE, VARIATION, Request, Value
@@ -88,6 +88,8 @@ def assemble(
     if is_variation:
         fields, untouched = (operations.of_a_variation(found, cells) for found in (fields, untouched))
         prompt = ""
+    rewritten += _left_out(fields, cells)
+    findings += _foreign(fields)
     findings += _model_findings(model, fields, named, catalog)
     findings += _custom_id_findings(row.cells.get(CUSTOM_ID, row.derived or None))
     priority = row.cells.get(PRIORITY, 0)
@@ -106,12 +108,11 @@ def _prompt_of(row: Row, fields: Mapping[str, Value], rules: PromptRules) -> lis
     return _prompt_findings(fields.get("prompt"), rules) if is_read and not is_told else []
 
 
-def _model_findings(model: Value, fields: dict[str, Value], named: Sequence[Reference], catalog: Catalog) -> list[Finding]:
-    """What is wrong with the model and what it is given; what no model is given is taken out of the fields."""
+def _model_findings(model: Value, fields: Mapping[str, Value], named: Sequence[Reference], catalog: Catalog) -> list[Finding]:
+    """What is wrong with the model and what it is given."""
     findings = []
     if not isinstance(model, str) or not model:
         findings.append(Finding("model", "is empty" if model == "" else f"{model!s}: must be text"))
-    findings += _foreign(fields)
     # 1, 1.0 and True are one key of a cache; their types tell them apart.
     findings += _checked(str(model), tuple((name, value, type(value)) for name, value in fields.items()), catalog)
     findings += inputs.problems(catalog.find(str(model)), fields, {one.role for one in named})
@@ -136,6 +137,12 @@ def _provider_findings(given: Value, dialects: Mapping[str, Dialect]) -> list[Fi
     names = ", ".join(name for name in dialects if name)
     told = "is for all rows of a command: say --provider sandbox" if given == _SANDBOX else f"is none of {names}"
     return [Finding(PROVIDER, f"{str(given)[:40]!a} {told}; if the column is your own, say --column {PROVIDER}=")]
+
+
+def _left_out(fields: dict[str, Value], cells: Mapping[str, Value]) -> tuple[str, ...]:
+    """A note for each default that only other providers take, which is taken out: it is for their rows."""
+    names = [name for name in fields if name not in parameters.PARAMETERS and name not in cells]
+    return tuple(shortened(f"{name}={fields.pop(name)} is left out: the provider does not take it") for name in names)
 
 
 def _foreign(fields: dict[str, Value]) -> list[Finding]:

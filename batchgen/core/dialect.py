@@ -32,7 +32,8 @@ class Dialect:
 class Wire:
     """How a request is sent. `paths` may hold `{model}`; `reply` is asked for as `response_format`, where it is not empty.
 
-    Without a `key_header` the key goes as a bearer's Authorization. Headers and query may hold secrets by now.
+    Without a `key_header` the key goes as a bearer's Authorization. `secrets` are the values of headers and query that no
+    server shall get into anything by repeating them.
     """
 
     key_header: str = ""
@@ -42,6 +43,7 @@ class Wire:
     reply: str = ""
     json_edits: bool = False
     idempotency_header: str = ""
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 VENDORS_DIALECT = Dialect()

@@ -6,12 +6,13 @@ Two names are the same when they are equal after NFC and casefold: some file sys
 import hashlib
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
+from batchgen.core.outcome import Outcome
 from batchgen.core.request import TRANSPORT, Value
 
 MOST_CHARACTERS = 120
@@ -22,6 +23,9 @@ _PUNCTUATION = frozenset(" ._-+@()")
 _ASCII_NAME = re.compile(r"[A-Za-z0-9 ._\-+@()]*", re.ASCII)
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE | re.ASCII)
 _SLUG_CHARACTERS = 40
+
+# Answers that say "not now": they tell nothing of what became of an earlier try.
+_NOT_ABOUT_THE_WISH = frozenset({Outcome.RATE_LIMITED, Outcome.UNAVAILABLE, Outcome.ACCOUNT_BLOCKED})
 
 SANDBOX_PREFIX = "sandbox-"
 
@@ -81,12 +85,28 @@ def slug(text: str) -> str:
 def once(created_at: datetime, job_id: int, fingerprint: str, images: int, answers: int) -> str:
     """What a provider may tell a second try by from a new wish, in the form of a UUID.
 
-    It is the same for every try at one request of one job until a complete answer has come: a try whose answer was lost may
-    have been billed, and is the one that must not be billed again. After an answer it is another one, since providers that
-    keep such values answer to an old one what they answered then, be it an error; and so it is in another ledger.
+    It is the same for every try at one request of one job until a complete answer has come (`answered`): a try whose answer was
+    lost may have been billed, and is the one that must not be billed again. After an answer it is another one, since providers
+    that keep such values answer to an old one what they answered then, be it an error; and so it is in another ledger.
     """
     told = f"{created_at.isoformat()} {job_id} {fingerprint} {images} {answers}"
     return str(UUID(bytes=hashlib.sha256(told.encode()).digest()[:16]))
+
+
+def answered(ends: Iterable[tuple[Outcome | None, int | None]]) -> int:
+    """How many wishes of a job got their answer, by the outcome and HTTP status of each of its attempts, the first one first.
+
+    While the answer to an earlier try is lost, one that says "not now" (slow down, still in progress, a key that is wrong) ends
+    nothing: the image of the lost try may be made and billed all the same.
+    """
+    count, is_lost = 0, False
+    for outcome, status in ends:
+        # A proxy that gave up has a status, too, and the request went on behind it.
+        if outcome is Outcome.UNKNOWN:
+            is_lost = True
+        elif status is not None and not (is_lost and outcome in _NOT_ABOUT_THE_WISH):
+            count, is_lost = count + 1, False
+    return count
 
 
 def _allowed(character: str, *, punctuation: bool = True) -> bool:

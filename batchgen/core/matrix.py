@@ -2,8 +2,8 @@
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from batchgen.core import fields, identity, parameters
 from batchgen.core.fields import CUSTOM_ID, FIELDS
@@ -53,6 +53,18 @@ def problems(table: Mapping[str, Sequence[Value]]) -> Iterator[Finding]:
 def combinations(table: Mapping[str, Sequence[Value]]) -> tuple[Combination, ...]:
     """Every combination of a table without problems, the last key changing fastest."""
     return tuple(_combination(dict(zip(table, choice, strict=True))) for choice in itertools.product(*table.values()))
+
+
+def taking(choices: Iterable[Combination], words: Collection[str]) -> tuple[Combination, ...]:
+    """The same with these words as fields, which some provider takes: as metadata all their values would ask for the same."""
+    return tuple(_taking(choice, words) for choice in choices)
+
+
+def _taking(choice: Combination, words: Collection[str]) -> Combination:
+    taken = {key: word for key in choice.metadata if (word := fields.mappable(key, words)) in words}
+    others = {key: value for key, value in choice.metadata.items() if key not in taken}
+    varied = {str(word): choice.metadata[key] for key, word in taken.items()}
+    return replace(choice, fields={**choice.fields, **varied}, metadata=others)
 
 
 def _combination(choice: Mapping[str, Value]) -> Combination:

@@ -19,6 +19,7 @@ _BY_CODE = {
         "private_links = true in its table of the settings, or make it answer with b64_json"
     ),
     "link_failed": "`batchgen show` names the file with the link, while it leads to the image; then `batchgen resume`",
+    "unknown_form": "`batchgen show` names the file with the answer; make the server answer with b64_json or url",
     "input_changed": "put the file back and `batchgen resume`, or submit with --update to use the one that is there now",
     "result_changed": "`batchgen verify NAME --repair` finds the image or has it made again; then `batchgen resume NAME`",
     "result_unfit": "change the row that it is made from, or this one, and submit with --update",
@@ -27,7 +28,7 @@ _BY_CODE = {
 }
 
 # Every further request would be paid for and end like this one.
-BOUGHT_IN_VAIN = frozenset({"link_refused"})
+BOUGHT_IN_VAIN = frozenset({"link_refused", "unknown_form"})
 
 _BY_STATUS = {
     **dict.fromkeys(

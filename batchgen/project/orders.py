@@ -1,11 +1,12 @@
 """What a command, its job file and the settings say about rows, as the terms on which they become requests."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
 from batchgen.core.assembly import BUILT_IN
 from batchgen.core.dialect import VENDORS_DIALECT, Dialect
+from batchgen.core.matrix import taking
 from batchgen.core.profile import Profile
 from batchgen.core.prompt_rules import PromptRules
 from batchgen.core.recipe import Recipe
@@ -37,7 +38,7 @@ def terms(settings: Settings, said: Said, job: JobFile | None, day: date) -> Ter
     layered = {**BUILT_IN, **settings.defaults, **(profile or Profile()).defaults, **of_job, **said.fields}
     chosen, asked = ("option", *([str(job.path)] if job is not None else [])), settings.prompts
     return Terms(
-        recipe=_recipe(layered.pop("prompt", None), profile, job),
+        recipe=_recipe(layered.pop("prompt", None), profile, job, accepted(settings)),
         defaults=layered,
         columns=said.columns if job is None else {**job.columns, **said.columns},
         simulated=settings.provider.name == SANDBOX,
@@ -80,9 +81,9 @@ def _profile(settings: Settings, said: Said, job: JobFile | None) -> Profile | N
     return profile
 
 
-def _recipe(prompt: Value | None, profile: Profile | None, job: JobFile | None) -> Recipe:
-    """`prompt` is the default for rows without one; that of a job file is for every row."""
+def _recipe(prompt: Value | None, profile: Profile | None, job: JobFile | None, words: Collection[str]) -> Recipe:
+    """`prompt` is the default for rows without one; that of a job file is for every row. `words` are what providers accept."""
     template = None if prompt is None else parse(str(prompt))
     if job is None:
         return Recipe(template, profile=profile)
-    return Recipe(job.template or template, for_all=job.template is not None, profile=profile, matrix=job.matrix)
+    return Recipe(job.template or template, for_all=job.template is not None, profile=profile, matrix=taking(job.matrix, words))

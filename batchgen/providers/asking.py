@@ -25,8 +25,9 @@ class Asking:
     @property
     def secrets(self) -> tuple[str, ...]:
         """What no server shall get into anything by repeating it."""
-        beside = (*self._wire.headers.values(), *self._wire.query.values())
-        return tuple(value for value in (self._key, *(one for one in beside if len(one) >= _SHORTEST_SECRET)) if value)
+        # A header like `Bearer sk-...` is repeated without its first word.
+        parts = (part for value in self._wire.secrets for part in (value, *value.split()))
+        return tuple(value for value in (self._key, *(one for one in parts if len(one) >= _SHORTEST_SECRET)) if value)
 
     @property
     def models_url(self) -> str:

@@ -1,15 +1,16 @@
 """Server-sent events, taken apart in whatever pieces they come. What an event means is no matter here."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event: its name, empty where it has none, and its data."""
+    """One event: its name, empty where it has none, and its data. One that has not ended may be whole or not."""
 
     name: str
     data: bytes | memoryview
+    has_ended: bool = True
 
 
 class Splitter:
@@ -36,8 +37,7 @@ class Splitter:
 
     def rest(self) -> Iterator[Event]:
         """The event that was under way at the end, whole or not: a server may save the blank line behind the last one."""
-        yield from self._line()
-        yield from self._event()
+        yield from (replace(event, has_ended=False) for event in (*self._line(), *self._event()))
 
     def _line(self) -> Iterator[Event]:
         line = b"".join(self._pieces)

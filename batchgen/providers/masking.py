@@ -1,4 +1,4 @@
-"""Keys taken out of what a server says: it may repeat what it was sent, as it stands or in the letters of JSON."""
+"""Keys taken out of what a server says: it may repeat them as they stand, or in the letters of JSON or of an address."""
 
 import re
 
@@ -17,7 +17,7 @@ class Mask:
 
     def text(self, text: str) -> str:
         """The text without the secrets."""
-        if self._secrets and "\\" in text:
+        if self._secrets and ("\\" in text or "%" in text):
             return self._in_text.sub(_MASK, text)
         # Looking for them as they stand is a hundred times faster, and images are megabytes.
         for secret in self._secrets:
@@ -26,7 +26,7 @@ class Mask:
 
     def data(self, data: bytes) -> bytes:
         """The bytes without the secrets."""
-        if self._secrets and b"\\" in data:
+        if self._secrets and (b"\\" in data or b"%" in data):
             return self._in_data.sub(_MASK.encode(), data)
         for secret in self._secrets:
             data = data.replace(secret.encode(), _MASK.encode())
@@ -34,5 +34,11 @@ class Mask:
 
 
 def _spelled(secret: str) -> str:
-    """Each letter as it stands, behind a backslash, or by its number; JSON within JSON doubles the backslash."""
-    return "".join(rf"\\{{0,2}}(?:{re.escape(letter)}|(?i:u{ord(letter):04x}))" for letter in secret)
+    """Each letter in any of its spellings."""
+    return "".join(map(_letter, secret))
+
+
+def _letter(letter: str) -> str:
+    """As it stands, behind a backslash or by its number, where JSON within JSON doubles the backslash, or as in an address."""
+    in_address = "".join(f"%{byte:02x}" for byte in letter.encode()) + (r"|\+" if letter == " " else "")
+    return rf"(?:\\{{0,2}}(?:{re.escape(letter)}|(?i:u{ord(letter):04x}))|(?i:{in_address}))"

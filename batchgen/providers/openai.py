@@ -1,6 +1,6 @@
 """The Images API as its vendor documents it: bodies out, replies in, every answer told apart."""
 
-import binascii
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -9,13 +9,12 @@ from typing import Any
 
 import aiohttp
 import msgspec
-import pybase64
 
 from batchgen.core.dialect import VENDORS_WIRE, Wire
 from batchgen.core.outcome import Ending, Outcome
 from batchgen.core.pace import NOTHING_TOLD, Told
 from batchgen.core.request import EDIT, GENERATE, Request
-from batchgen.providers import moderation, refusals, streamed
+from batchgen.providers import inline, moderation, refusals, streamed
 from batchgen.providers.asking import Asking
 from batchgen.providers.base import Answer
 from batchgen.providers.http import Http, HttpReply, NoReply, json_body, words_of
@@ -29,8 +28,8 @@ from batchgen.providers.uploads import InputChanged, edit_body
 
 # A 4K PNG of noise is some 35 MB, and a third more in base64.
 _MOST_BYTES_AN_IMAGE = 64 * 1024 * 1024
-# A reply that holds images and no links is longer, and is not read here.
-_MOST_BYTES_OF_LINKS = 256 * 1024
+# What is longer holds an image, be it in a form that is not known here.
+_LONGEST_WITHOUT_IMAGE = 64 * 1024
 
 
 class _Image(msgspec.Struct):
@@ -106,13 +105,10 @@ class OpenAI:
 
     async def _with_links(self, reply: HttpReply) -> HttpReply:
         """Fetch what the reply names by link, before anything else: it expires."""
-        if not 200 <= reply.status < 300 or len(reply.body) > _MOST_BYTES_OF_LINKS or b'"url"' not in reply.body:
+        # No image in base64 holds a quote.
+        if not 200 <= reply.status < 300 or (reply.stream is None and b'"url"' not in reply.body):
             return reply
-        try:
-            named = _decoder.decode(reply.body).data or []
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return reply
-        links = [image.url for image in named if image.url and not image.b64_json]
+        links = await asyncio.to_thread(_links, reply)
         try:
             images = [await self._links.fetch(link, _MOST_BYTES_AN_IMAGE) for link in links]
         except (LinkFailed, LinkRefused) as error:
@@ -165,7 +161,11 @@ class OpenAI:
         found = streamed.parts(stream.events)
         told = [] if found.broken else [read_usage(one, has_inputs=bool(request.inputs)) for one in found.usages]
         usage = added(told)
-        images, broken = _decoded(found.images)
+        images, broken = inline.decoded(found.images)
+        if isinstance(reply.linked, LinkFailed | LinkRefused):
+            unread = b"\n".join(event.data for event in stream.events)
+            return Answer(_unfetched(reply, reply.linked, usage), images, unread=unread)
+        images += reply.linked
         if len(images) >= request.images:
             return Answer(_ended(Outcome.SUCCEEDED, reply, usage), images)
         if found.error is not None:
@@ -173,7 +173,7 @@ class OpenAI:
             # What was made before was billed, and is kept.
             words, code = refused.error_message or "", refused.error_code or ""
             return Answer(_invalid(reply, words, usage, code=code), images) if images else Answer(refused)
-        if stream.broken is not None or not found.completed:
+        if stream.broken is not None or found.is_cut or not found.completed:
             words = "the stream ended before its images" if stream.broken is None else words_of(stream.broken)
             lost = Ending(Outcome.UNKNOWN, error_code="no_reply", error_message=words, request_id=_request_id(reply))
             return Answer(lost, images)
@@ -208,6 +208,16 @@ async def _body(request: Request, *, json_edits: bool) -> AsyncIterator[aiohttp.
         yield body
 
 
+def _links(reply: HttpReply) -> list[str]:
+    if reply.stream is not None:
+        return streamed.links(reply.stream.events)
+    try:
+        named = _decoder.decode(reply.body).data or []
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return []
+    return [link for image in named if (link := inline.link_of(image.b64_json, image.url))]
+
+
 def _images(reply: HttpReply, request: Request) -> Answer:
     try:
         body = _decoder.decode(reply.body)
@@ -215,18 +225,25 @@ def _images(reply: HttpReply, request: Request) -> Answer:
         words = f"the reply is not the JSON of the Images API: {error}"
         return Answer(_invalid(reply, words, NOTHING_REPORTED), unread=reply.body)
     usage = read_usage(body.usage, body.svg_usage, has_inputs=bool(request.inputs))
-    texts = [image.b64_json for image in body.data or [] if image.b64_json]
-    images, broken = _decoded(texts)
+    texts = [text for image in body.data or [] if (text := inline.text_of(image.b64_json, image.url))]
+    images, broken = inline.decoded(texts)
     if isinstance(reply.linked, LinkFailed | LinkRefused):
-        code = "link_refused" if isinstance(reply.linked, LinkRefused) else "link_failed"
-        words = f"the server made the image and answered with a link, and it could not be fetched: {reply.linked}"
-        return Answer(_invalid(reply, words, usage, code=code), images, unread=reply.body)
+        return Answer(_unfetched(reply, reply.linked, usage), images, unread=reply.body)
     images += reply.linked
     if len(images) >= request.images:
         return Answer(_ended(Outcome.SUCCEEDED, reply, usage), images)
     if broken is not None:
         return Answer(_invalid(reply, f"the reply holds broken base64: {broken}", usage), images, unread=reply.body)
+    if not images and len(reply.body) > _LONGEST_WITHOUT_IMAGE:
+        words = "the server made the image and answered in a form that is not known"
+        return Answer(_invalid(reply, words, usage, code="unknown_form"), unread=reply.body)
     return Answer(_invalid(reply, _too_few(images, request.images), usage, code="too_few_images"), images)
+
+
+def _unfetched(reply: HttpReply, error: LinkFailed | LinkRefused, usage: Reported) -> Ending:
+    code = "link_refused" if isinstance(error, LinkRefused) else "link_failed"
+    words = f"the server made the image and answered with a link, and it could not be fetched: {error}"
+    return _invalid(reply, words, usage, code=code)
 
 
 def _too_few(images: Sequence[bytes], wanted: int) -> str:
@@ -247,17 +264,6 @@ def _told(headers: Mapping[str, str]) -> Told:
     """The account's limits a minute, where the headers name them."""
     images, requests = (limit_of(headers.get(f"x-ratelimit-limit-{kind}", "")) for kind in ("images", "requests"))
     return Told(images, requests) if images or requests else NOTHING_TOLD
-
-
-def _decoded(texts: Sequence[str]) -> tuple[tuple[bytes, ...], Exception | None]:
-    """The images that are whole, and what is wrong with the last one that is not."""
-    images, broken = [], None
-    for text in texts:
-        try:
-            images.append(pybase64.b64decode(text, validate=True))
-        except (binascii.Error, ValueError) as error:
-            broken = error
-    return tuple(images), broken
 
 
 def _ended(outcome: Outcome, reply: HttpReply, told: Reported) -> Ending:

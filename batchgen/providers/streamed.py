@@ -14,6 +14,7 @@ import msgspec
 import pybase64
 
 from batchgen.core.request import Request
+from batchgen.providers import inline
 from batchgen.providers.events import Event
 
 OnPreview = Callable[[bytes], Awaitable[None]]
@@ -23,12 +24,14 @@ _PREVIEW = frozenset({"image_generation.partial_image", "image_edit.partial_imag
 _ERROR = "error"
 # Where an event has no name of its own. No image in base64 holds a quote.
 _TYPE = re.compile(rb'"type"\s*:\s*"((?:image_generation|image_edit)\.[a-z_]+|error)"')
+_LINK = re.compile(rb'"url"')
 
 
 class _Data(msgspec.Struct):
     """What is read of an event; the vendor documents no event for an error, so that is read in any form."""
 
     b64_json: str | None = None
+    url: str | None = None
     usage: Any = None
     error: Any = None
 
@@ -38,17 +41,19 @@ _decoder = msgspec.json.Decoder(_Data)
 
 @dataclass(slots=True)
 class Parts:
-    """What the events of a reply hold: images in base64, what each reported as its usage, and what is wrong.
+    """What the events of a reply hold: images in base64 or by link, what each reported as its usage, and what is wrong.
 
     `completed` counts the events that complete an image, be they readable or not. `error` is the data of the event that says
-    why there will be no more, `broken` why one of the others cannot be read.
+    why there will be no more, `broken` why one of the others cannot be read; `is_cut`: the last one has not come whole.
     """
 
     images: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
     usages: list[Any] = field(default_factory=list)
     completed: int = 0
     error: bytes | None = None
     broken: str = ""
+    is_cut: bool = False
 
 
 class Gallery:
@@ -90,15 +95,25 @@ def parts(events: Sequence[Event]) -> Parts:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             if kind == _ERROR:
                 found.error = bytes(event.data)
-            elif is_completed:
+            elif is_completed and event.has_ended:
                 found.broken = str(error)
+            else:
+                found.is_cut |= is_completed
             continue
         if kind == _ERROR or data.error is not None:
             found.error = bytes(event.data)
         elif is_completed:
-            found.images += [data.b64_json] if data.b64_json else []
+            text, link = inline.text_of(data.b64_json, data.url), inline.link_of(data.b64_json, data.url)
+            found.images += [text] if text else []
+            found.links += [link] if link else []
             found.usages.append(data.usage)
     return found
+
+
+def links(events: Sequence[Event]) -> list[str]:
+    """The links that have to be followed for the images of a reply in events."""
+    # No image in base64 holds a quote, and the others need not be decoded for it.
+    return parts([event for event in events if _LINK.search(event.data)]).links
 
 
 def _kind(event: Event) -> str:

@@ -83,9 +83,13 @@ class NamedProvider:
     @property
     def variables(self) -> tuple[str, ...]:
         """The variables that hold its secrets, that of its key first."""
+        return tuple(name for name in (self.api_key_env, *self._beside) if name)
+
+    @property
+    def _beside(self) -> tuple[str, ...]:
+        """The variables of headers and query."""
         values = (*self.wire.headers.values(), *self.wire.query.values())
-        named = (value.removeprefix(FROM_ENVIRONMENT) for value in values if value.startswith(FROM_ENVIRONMENT))
-        return tuple(name for name in (self.api_key_env, *named) if name)
+        return tuple(value.removeprefix(FROM_ENVIRONMENT) for value in values if value.startswith(FROM_ENVIRONMENT))
 
     def revealed(self, reveal: Callable[[str], str]) -> Wire:
         """The wire with what its variables hold."""
@@ -94,7 +98,8 @@ class NamedProvider:
             return reveal(text.removeprefix(FROM_ENVIRONMENT)) if text.startswith(FROM_ENVIRONMENT) else text
 
         headers, query = ({name: value(text) for name, text in one.items()} for one in (self.wire.headers, self.wire.query))
-        return replace(self.wire, headers=headers, query=query)
+        # What a settings file holds is no key, and servers name it in what they say: a version, a team.
+        return replace(self.wire, headers=headers, query=query, secrets=tuple(map(reveal, self._beside)))
 
 
 @dataclass(frozen=True, slots=True)

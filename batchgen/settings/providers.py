@@ -17,6 +17,7 @@ from msgspec import Meta
 from batchgen.core import fields as columns
 from batchgen.core.dialect import MODELS, MODERATIONS, PATHS, Dialect, Wire
 from batchgen.core.parameters import PARAMETERS
+from batchgen.core.request import TRANSPORT
 from batchgen.core.tutorials import plain
 from batchgen.errors import SettingsError
 from batchgen.settings import toml
@@ -32,8 +33,8 @@ _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 _OURS = frozenset({"content-type", "content-length", "host", "transfer-encoding", "accept-encoding", "x-client-request-id"})
 _FOR_A_KEY = re.compile(r"auth|key|token|secret|passw|cookie|signature|credential", re.IGNORECASE)
 _LIKE_A_KEY = re.compile(r"(?=[^0-9]*[0-9])(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9+/=_-]{20,}", re.ASCII)
-# Columns that have a meaning here, whoever makes the images.
-_TAKEN = ({"id", *columns.OURS} - {*PARAMETERS}) | {"n"}
+# Columns that have a meaning here, whoever makes the images: unchecked values of them would be read by the program.
+_TAKEN = ({"id", *columns.OURS} - {*PARAMETERS}) | {"n", *TRANSPORT}
 
 # The value of `limits.KEY` or `provider.KEY`, and whether it counts before what a settings file says.
 Elsewhere = Callable[[str], tuple[Any, bool]]

@@ -153,9 +153,10 @@ _TAKE = (
     )
 )
 _OPEN = insert(attempts)
-# A proxy that gave up has a status, too, and the request went on behind it.
-_ANSWERS = select(func.count()).where(
-    attempts.c.job_id == bindparam("of_job"), attempts.c.http_status.is_not(None), attempts.c.outcome != Outcome.UNKNOWN
+_ENDS = (
+    select(attempts.c.outcome, attempts.c.http_status)
+    .where(attempts.c.job_id == bindparam("of_job"))
+    .order_by(attempts.c.number)
 )
 _MARK = (
     update(attempts)
@@ -235,10 +236,15 @@ def _claim(tx: Connection, row: Row[Any], reserve: Callable[[Request], int | Non
     request, have, replaces = missing(tx, row)
     if any(one.is_result for one in request.inputs):
         request = replace(request, inputs=chains.with_results(tx, row.batch_id, request.inputs))
-    answers = tx.execute(_ANSWERS, {"of_job": row.id}).scalar_one() if row.attempt else 0
+    answers = identity.answered(_ends(tx, row.id)) if row.attempt else 0
     once = identity.once(row.created_at, row.id, row.fingerprint, request.images, answers)
     named, fared = (row.id, row.attempt + 1, row.folder, row.custom_id), (row.failures, row.unknowns)
     return Claim(*named, request, *fared, reserve(request), have, replaces, once, row.batch_id, started_at=now)
+
+
+def _ends(tx: Connection, job_id: int) -> Iterator[tuple[Outcome | None, int | None]]:
+    for end in tx.execute(_ENDS, {"of_job": job_id}):
+        yield end.outcome and Outcome(end.outcome), end.http_status
 
 
 def _earlier_images(tx: Connection, row: Row[Any]) -> tuple[tuple[int, ...], tuple[str, ...]]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from batchgen.core.matrix import NO_CHOICE, combinations, problems
+from batchgen.core.matrix import NO_CHOICE, combinations, problems, taking
 
 NAMES = [
     ({"style": ["studio", "street"]}, ["studio", "street"]),
@@ -36,6 +36,19 @@ def test_values_are_fields_or_metadata():
     assert dict(choice.metadata) == {"Style": " big "}
     assert choice.words == {"size": "auto", "n": "2", "priority": "3", "model": "gpt-image-2", "style": "big"}
     assert combinations({}) == (NO_CHOICE,)
+
+
+def test_words_that_a_provider_takes_are_fields_as_well():
+    """However they are joined and capitalised; the other keys stay what they are, and so do names and templates."""
+    (one, two) = combinations({"seed": [1, 2], "LORAWEIGHT": [0.5], "look": ["a"], "n": [3]})
+    found = taking([one, two, NO_CHOICE], ("seed", "loraWeight"))
+    assert [dict(choice.fields) for choice in found] == [
+        *({"n": 3, "seed": seed, "loraWeight": 0.5} for seed in (1, 2)),
+        {},
+    ]
+    assert [dict(choice.metadata) for choice in found] == [{"look": "a"}, {"look": "a"}, {}]
+    assert (found[0].name, found[0].words) == (one.name, one.words)
+    assert taking([one], ()) == (one,)
 
 
 NO_MATRIX = [

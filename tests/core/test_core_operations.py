@@ -40,6 +40,17 @@ def test_they_are_what_they_are_to_others():
     assert (wanted.request.prompt, wanted.request.parameters["quality"]) == ("A fox\nStyle: vivid", "high")
 
 
+def test_a_default_is_for_those_who_take_it():
+    """Rows of the others do without it; what a row says itself is refused there."""
+    note = "seed=7 is left out: the provider does not take it"
+    for provider, sent, notes in (("gateway", {"seed": 7}, ()), ("plain", {}, (note,)), ("", {}, (note,))):
+        wanted, told = _assembled({"prompt": "A fox", "provider": provider}, seed=7)
+        found = {name: value for name, value in wanted.request.parameters.items() if name == "seed"}
+        assert (told, found, wanted.rewritten) == ([], sent, notes)
+    _, told = _assembled({"prompt": "A fox", "provider": "plain", "seed": 7}, seed=7)
+    assert [line.partition(":")[0] for line in told] == ["seed"]
+
+
 def test_the_provider_is_no_part_of_the_request():
     """The same picture has the same fingerprint and the same name, whoever makes it."""
     made = [_assembled({"prompt": "A fox", **more})[0] for more in ({}, {"provider": "plain"}, {"provider": "gateway"})]

@@ -58,6 +58,17 @@ def test_rows_ask_whom_they_name(shop: tuple[Program, Stage, Stage]) -> None:
     assert ",bad\n" in program.run("export", "m", "--format", "csv").stdout
 
 
+def test_a_matrix_varies_what_a_provider_accepts(shop: tuple[Program, Stage, Stage]) -> None:
+    """Each value is sent: as metadata, three equal requests would be paid for."""
+    program, good, bad = shop
+    program.write("config.toml", _described(good=good.url, bad=bad.url).replace("\n", '\naccepts = ["seed"]\n', 1))
+    program.write("one.csv", "id,prompt\na,A fox\n")
+    program.write("job.toml", 'manifest = "one.csv"\n[provider]\nname = "good"\n[matrix]\nseed = [1, 2, 3]\n')
+    program.run("run", "job.toml")
+    assert sorted(seen.json["seed"] for seen in good.server.seen) == [1, 2, 3]
+    assert "seed: " in program.run("submit", "job.toml", "--name", "other", "--provider", "bad", code=2).stderr
+
+
 def test_a_key_that_lacks_is_told_before_anything_is_stored(shop: tuple[Program, Stage, Stage]) -> None:
     """Only those are needed that a row needs: the vendor's is not."""
     program, *_ = shop

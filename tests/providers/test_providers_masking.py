@@ -1,6 +1,7 @@
 """The key does not come back out of what a server says, in whatever letters it is spelled."""
 
 import json
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
@@ -18,12 +19,15 @@ SPELLED = [
     NUMBERED[:60] + KEY[10:],
     KEY.replace("/", "\\/"),
     json.dumps(NUMBERED)[1:-1],
+    quote(KEY),
+    quote_plus(KEY),
+    quote(KEY).replace("%2B", "%2b"),
 ]
 
 
 @pytest.mark.parametrize("spelled", SPELLED)
 def test_the_key_is_masked_however_it_is_spelled(spelled):
-    """As it stands, by numbers of letters, in part so, with a backslash, and in JSON that was put into JSON."""
+    """As it stands, by numbers of letters, in part so, with a backslash, in JSON within JSON, and as in an address."""
     assert Mask(KEY).text(f"one {spelled} two {spelled}") == "one (the key) two (the key)"
     assert Mask(KEY).data(f"one {spelled} two".encode()) == b"one (the key) two"
 

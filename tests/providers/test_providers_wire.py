@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from urllib.parse import quote
 
 import pytest
 from scripted_server import ScriptedServer, error, images, reply
@@ -19,6 +20,7 @@ AZURE = Wire(
     query={"api-version": "2025-04-01-preview", "code": TOKEN},
     paths={"generations": "/deployments/{model}/images/generations/", "models": "deployments"},
     idempotency_header="Idempotency-Key",
+    secrets=(TOKEN, "shop"),
 )
 PICTURE = Request("generate", "my model/2", "a lighthouse", {"size": "1024x1024", "n": 1})
 
@@ -110,10 +112,31 @@ def test_no_secret_comes_back_out_of_what_a_server_says(secret, status):
     assert not any(one in told for one in (KEY, TOKEN))
 
 
+SIGNATURE, BEARER = "aB3+kd9/QQx7 Zw12==", "sk-bearer-0123456789"
+SIGNED = Wire(headers={"Authorization": f"Bearer {BEARER}"}, query={"sig": SIGNATURE}, secrets=(f"Bearer {BEARER}", SIGNATURE))
+
+
+@pytest.mark.parametrize("status", [404, 401, 200])
+def test_no_secret_comes_back_as_it_was_sent(status):
+    """A query in the letters of an address, and of a header's words the one that is the key."""
+    seen, _ = ask(wire=SIGNED, key="")
+    sent, header = seen.query.partition("=")[2], seen.headers["Authorization"].partition(" ")[2]
+    assert (sent == SIGNATURE, header) == (False, BEARER)
+    _, answer = ask(reply(status, f"nothing at /v1?sig={sent} for {header}, {quote(SIGNATURE)}"), wire=SIGNED, key="")
+    told = repr(answer) + (answer.unread or b"").decode()
+    assert not any(one in told for one in ("aB3", "Zw12", BEARER))
+
+
 def test_a_short_value_of_a_header_is_left_in_the_words():
     """Else every `shop` of a message would become a key."""
     _, answer = ask(error(400, "bad", message="no such shop"))
     assert answer.ending.error_message == "no such shop"
+
+
+def test_what_is_no_secret_is_left_in_the_words():
+    """A version that a settings file holds is what the message is about."""
+    _, answer = ask(error(400, "bad", message="api-version 2025-04-01-preview is not supported"))
+    assert answer.ending.error_message == "api-version 2025-04-01-preview is not supported"
 
 
 def test_the_models_are_asked_for_where_they_are():

@@ -64,6 +64,13 @@ def test_everything_that_can_be_said(load):
     assert load('[provider]\nbase_url = "http://localhost:1/v1"\n').providers["openai"].dialect == Dialect()
 
 
+def test_secrets_are_what_stands_in_the_environment(load):
+    """Of headers and query, and neither what a settings file holds nor the key, which has a place of its own."""
+    wire = load(AZURE).providers["azure"].revealed({"TEAM_TOKEN": "of-the-team"}.__getitem__)
+    assert (wire.headers, wire.secrets) == ({"X-Team": "shop", "X-Token": "of-the-team"}, ("of-the-team",))
+    assert "of-the-team" not in repr(wire)
+
+
 def test_the_least_that_must_be_said(load):
     """An address and whose key: all else is as the vendor has it, and limits and timeout are those of the other tables."""
     config = f"[limits]\nimages_per_minute = 9\n[provider]\ntimeout_s = 50\nprivate_links = true\n{LEAST}"
@@ -111,6 +118,8 @@ WRONG = [
     (f"{LEAST}accepts = ['prompt']", "accepts: 'prompt' has a meaning of its own here"),
     (f"{LEAST}accepts = ['image_2']", "accepts: 'image_2' has a meaning of its own here"),
     (f"{LEAST}accepts = ['N']", "accepts: 'N' has a meaning of its own here"),
+    (f"{LEAST}accepts = ['stream']", "accepts: 'stream' has a meaning of its own here"),
+    (f"{LEAST}accepts = ['partial_images']", "accepts: 'partial_images' has a meaning of its own here"),
     (f"{LEAST}accepts = ['two words']", "accepts: 'two words' is no name of a field: letters, digits and _"),
     (f"{LEAST}[providers.azure.limits]\nimages = 1", "[providers.azure.limits] images is not a limit; the nearest is"),
     (f"{LEAST}[providers.azure.limits]\nconcurrency = 0", "[providers.azure.limits] concurrency: Expected `int` >= 1"),

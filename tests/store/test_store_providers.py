@@ -131,6 +131,31 @@ def test_a_second_try_is_told_from_a_new_wish(ledger, outcome, status, is_same):
     assert len({first.once, ledger.claim(at=1).once, ""}) == 3
 
 
+_LOST = (Outcome.UNKNOWN, None)
+_SEQUENCES = [
+    # How the attempts of a job end, and which of their words, and of the one behind them, are the same.
+    ([_LOST, (Outcome.RATE_LIMITED, 429)], "aaa"),
+    ([_LOST, (Outcome.UNAVAILABLE, 409), (Outcome.UNAVAILABLE, 503)], "aaaa"),
+    ([_LOST, (Outcome.ACCOUNT_BLOCKED, 401)], "aaa"),
+    ([(Outcome.UNKNOWN, 504), (Outcome.OFFLINE, None), (Outcome.UNAVAILABLE, 500)], "aaaa"),
+    ([_LOST, (Outcome.INVALID_REPLY, 200), (Outcome.UNAVAILABLE, 500)], "aabc"),
+    ([_LOST, (Outcome.REJECTED, 400)], "aab"),
+    ([(Outcome.UNAVAILABLE, 500), _LOST, (Outcome.RATE_LIMITED, 429)], "abbb"),
+]
+
+
+@pytest.mark.parametrize(("ends", "words"), _SEQUENCES)
+def test_a_lost_answer_stays_the_same_wish_until_it_is_answered(ledger, ends, words):
+    """What says "not now" in between tells nothing of the lost one, and another word would have it made and billed twice."""
+    ledger.submit(ledger.row("a"))
+    found = []
+    for outcome, status in [*ends, _LOST]:
+        claim = ledger.claim(at=1)
+        found.append(claim.once)
+        ledger.finish(claim, outcome, State.PENDING, http_status=status)
+    assert "".join("abc"[list(dict.fromkeys(found)).index(one)] for one in found) == words
+
+
 def test_the_same_row_in_another_ledger_is_another_wish(ledger):
     """Nor is a row the same wish that was submitted again from nothing, or that asks for something else."""
     ledger.submit(ledger.row("a"))
