@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_app
 def config_command(app: App, *, as_json: bool) -> None:
-    """The settings in force, with models and profiles, and their origins.
+    """The settings in force, with models, profiles and providers, and their origins.
 
     Secrets are masked.
     """

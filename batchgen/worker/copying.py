@@ -21,14 +21,16 @@ _MOST_WAITING = 10_000
 class Copier:
     """Makes the copies that are missing, until `stop` is set: whoever stops a run does not wait for them, the next one does.
 
-    `is_on` is false where no size is rewritten, and then it does nothing.
+    `taken` are those that a copier of this run makes just now, or could not make: nobody else tries. It does nothing if it is
+    None, where no size is rewritten.
     """
 
-    def __init__(self, ledger: Ledger, desk: Desk, stop: asyncio.Event, *, is_on: bool) -> None:
+    def __init__(self, ledger: Ledger, desk: Desk, stop: asyncio.Event, taken: set[Resized] | None) -> None:
         self._ledger = ledger
         self._desk = desk
         self._stop = stop
-        self._is_on = is_on
+        self._is_on = taken is not None
+        self._taken = set() if taken is None else taken
         self._waiting: list[int] = []
         self._working: asyncio.Task[None] | None = None
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="copies")
@@ -76,17 +78,19 @@ class Copier:
 
     async def _make(self, found: Sequence[Resized]) -> None:
         loop = asyncio.get_running_loop()
-        # What could not be made a minute ago is not tried again at the end.
-        wanted = [one for one in found if one not in self.failed]
-        for start in range(0, len(wanted), _COPIES_AT_ONCE):
-            part = wanted[start : start + _COPIES_AT_ONCE]
+        for start in range(0, len(found), _COPIES_AT_ONCE):
             if self._stop.is_set():
                 return
+            # What could not be made a minute ago is not tried again at the end.
+            part = [one for one in found[start : start + _COPIES_AT_ONCE] if one not in self._taken]
+            self._taken.update(part)
             failures = await asyncio.gather(*(loop.run_in_executor(self._threads, self._copy, one) for one in part))
             for one, failure in zip(part, failures, strict=True):
                 if failure:
                     self.failed.add(one)
                     await self._remark(one, failure)
+                else:
+                    self._taken.discard(one)
 
     async def _remark(self, one: Resized, words: str) -> None:
         await self._ledger.write(lambda tx: copies.remark(tx, one, words))

@@ -107,7 +107,7 @@ class Pool:
         """Work until every job in scope is final, or the run halts. Raises Halted where it cannot even begin."""
         desk = await self._open_desk()
         intake = Intake(desk, self._plan.catalog)
-        self._copier = Copier(self._ledger, desk, self._stop, is_on=self._plan.copies)
+        self._copier = Copier(self._ledger, desk, self._stop, self._run.copying if self._plan.copies else None)
         is_clear = False
         try:
             await self._reclaim()

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from batchgen.core.budget import NO_CAPS, NOTHING, Caps, Counted
 from batchgen.core.job import FINAL
+from batchgen.store.copies import Resized
 from batchgen.store.queue import Claim, Filter
 from batchgen.worker.events import Settled
 from batchgen.worker.plan import Plan
@@ -37,6 +38,7 @@ class Run:
     counted: Counted = NOTHING  # toward the cap of a run: what its pools have started
     started: set[int] = field(default_factory=set)
     open: set[int] = field(default_factory=set)  # those of them that are not final
+    copying: set[Resized] = field(default_factory=set)  # the copies that one of them makes, or could not make
     _moves: int = 0  # starts and ends of attempts
     _members: dict[Member, int] = field(default_factory=dict)  # how many moves there had been when it last found nothing to do
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)

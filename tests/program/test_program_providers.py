@@ -268,6 +268,21 @@ def test_job_files_and_defaults_know_the_words_of_providers(shop: tuple[Program,
     assert "w.toml: [columns] seed is not a field of the API" in program.run("submit", "w.toml", code=2).stderr
 
 
+def test_a_copy_is_made_by_one_for_all(shop: tuple[Program, Stage, Stage]) -> None:
+    """Each provider looks for what is missing at the end: what cannot be made is tried, told and remarked once."""
+    program, good, bad = shop
+    program.write("config.toml", "[compat]\ntranslate = true\n" + _described(good=good.url, bad=bad.url))
+    program.write("old.csv", "id,prompt,size,provider\nold,A fox,256x256,good\n")
+    program.run("run", "old.csv")
+    folder = program.folder / "images" / "old"
+    for path in folder.glob("*"):
+        path.write_bytes(b"no image") if path.name == "old.png" else path.unlink()
+    program.write("m.csv", ROWS)
+    said = program.run("run", "m.csv", "--batch", "old").stderr
+    assert said.count("resized copies that could not be made: 1;") == 1
+    assert list(folder.glob("*~*")) == []
+
+
 def test_variations_are_made_where_they_still_are(shop: tuple[Program, Stage, Stage]) -> None:
     """A form with the image and no prompt; elsewhere they are refused by line, with the edit that does the same."""
     program, good, _ = shop

@@ -51,6 +51,17 @@ def test_the_job_file_of_the_readme_is_one(program: Program) -> None:
     assert "`cup-in-a-bright-studio-1024x1024`" in _README
 
 
+def test_what_the_environment_can_set_is_as_the_readme_says(program: Program) -> None:
+    """Every key of the tables that are named by the program, and none of those that are named by their users."""
+    assert "except in tables whose names are your own" in _README
+    program.environment |= {"BATCHGEN_LIMITS__CONCURRENCY": "8", "BATCHGEN_DEFAULTS__QUALITY": "low"}
+    shown = program.json("config")
+    assert (shown["limits.concurrency"]["value"], shown["defaults.quality"]["value"]) == (8, "low")
+    for table in ("PROVIDERS", "MODELS", "PROFILES"):
+        environment = {**program.environment, f"BATCHGEN_{table}__NAME": "x"}
+        assert "is not a setting" in Program(program.folder, environment).run("config", code=2).stderr
+
+
 def test_the_providers_of_the_readme_are_ones(program: Program) -> None:
     """The settings shown in the README can be used as they stand, and show every key that a provider has."""
     text = re.findall(r"^```toml\n(.*?)^```", _README, re.MULTILINE | re.DOTALL)[1]
