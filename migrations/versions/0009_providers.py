@@ -13,6 +13,9 @@ def upgrade() -> None:
     """Add the columns, and the provider to the order of the claim, so that each finds its own jobs without a look at others."""
     for table in ("batches", "jobs"):
         op.add_column(table, sa.Column("provider", sa.String(100), nullable=False, server_default=""))
+    # Until here there was no other: what the settings say from now on shall not move what was begun there.
+    batches = sa.table("batches", sa.column("provider"), sa.column("simulated", sa.Boolean))
+    op.execute(batches.update().where(batches.c.simulated.is_(sa.false())).values(provider="openai"))
     op.add_column("attempts", sa.Column("provider", sa.String(100), nullable=True))
     claimable = sa.text("state = 'pending' AND waits_for = 0")
     op.drop_index("ix_jobs_claim", "jobs")

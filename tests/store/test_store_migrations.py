@@ -6,10 +6,12 @@ from contextlib import closing
 from threading import Barrier, Thread
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import CheckConstraint, inspect
+from sqlalchemy import CheckConstraint, inspect, text
 from sqlalchemy.exc import ProgrammingError
 
 from batchgen.errors import DatabaseError
@@ -89,6 +91,31 @@ def test_an_upgrade_that_fails_leaves_nothing(empty):
             migrate.upgrade(database)
         assert _tables(database) - {"alembic_version"} == {"attempts"}
         assert migrate.current(database) is None
+
+
+def _upgrade_to(database, revision):
+    config = Config()
+    config.set_main_option("script_location", str(migrate.scripts_folder()))
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+
+def test_real_batches_stay_with_the_only_provider_that_there_was(empty):
+    """Whatever the settings name by now; a simulated one needs none."""
+    with closing(Database(empty)) as database:
+        _upgrade_to(database, "0008")
+        with database.write() as tx:
+            columns = "(name, name_key, simulated, manifest_sha256, metadata_columns, created_at)"
+            for name, simulated in (("real", False), ("tried", True)):
+                stored = {"name": name, "simulated": simulated, "now": "2026-11-01 00:00:00"}
+                tx.execute(text(f"INSERT INTO batches {columns} VALUES (:name, :name, :simulated, '', '[]', :now)"), stored)
+        migrate.upgrade(database)
+        with database.read() as tx:
+            assert dict(map(tuple, tx.execute(text("SELECT name, provider FROM batches")))) == {
+                "real": "openai",
+                "tried": "",
+            }
 
 
 @pytest.mark.parametrize("turn", range(3))
