@@ -66,7 +66,7 @@ def left_out(tx: Connection, manifest: int) -> dict[str, int]:
         .group_by(staged.c.provider)
         .order_by(staged.c.provider)
     )
-    return dict(tx.execute(query).tuples().all())
+    return {row[0]: row[1] for row in tx.execute(query)}
 
 
 def prompts(tx: Connection, after: int, most: int) -> list[tuple[int, str]]:

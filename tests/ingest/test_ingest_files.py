@@ -159,7 +159,7 @@ def test_names_may_hold_the_date(tmp_path):
     path = tmp_path / "m.csv"
     path.write_text("prompt\nA fox\n")
     days = [date.today().isoformat()]  # noqa: DTZ011  (the person's own day)
-    (source,) = options.manifest_sources(options.given_files([str(path)]), "daily-%Y-%m-%d", simulated=False)
+    (source,) = options.manifest_sources(options.given_files([str(path)], tuple), "daily-%Y-%m-%d", simulated=False)
     days.append(datetime.now().astimezone().date().isoformat())
     assert source.batch in [f"daily-{day}" for day in days]
     assert source.named
@@ -180,7 +180,7 @@ def test_a_name_is_for_one_manifest(tmp_path):
         ([str(path)], "\udcff", "cannot name a batch"),
     ):
         with pytest.raises(WrongUsage, match=told):
-            options.manifest_sources(options.given_files(paths), name, simulated=False)
+            options.manifest_sources(options.given_files(paths, tuple), name, simulated=False)
 
 
 def test_standard_input(desk, batchgen):

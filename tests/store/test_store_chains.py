@@ -114,7 +114,7 @@ def test_a_parent_that_fails_for_good_fails_all_that_wait_for_it(ledger):
     assert told["b"] == (0, None, PARENT_FAILED, "hero failed: no foxes")
     assert failures(ledger) == [
         Failure(Outcome.REJECTED, None, "no foxes", 1, ("hero",)),
-        Failure(None, PARENT_FAILED, "hero failed: no foxes", 2, ("a", "b")),
+        Failure(None, PARENT_FAILED, "hero failed", 2, ("a", "b"), ("hero", "hero")),
     ]
     with ledger.database.read() as tx:
         assert reports.failed(tx, ledger.batch()) == Failed(3, 1, 0, 2)
@@ -143,7 +143,7 @@ def test_a_cancelled_parent_fails_its_children_likewise(ledger):
     put(ledger, COMIC)
     assert cancel(ledger, "a") == Cancelled(1, 0, 1)
     assert ledger.states() == {"hero": PENDING, "a": CANCELLED, "b": FAILED, "alone": PENDING}
-    assert failures(ledger) == [Failure(None, PARENT_FAILED, "a was cancelled", 1, ("b",))]
+    assert failures(ledger) == [Failure(None, PARENT_FAILED, "a was cancelled", 1, ("b",), ("a",))]
     assert cancel(ledger) == Cancelled(3, 0)
     assert set(ledger.states().values()) == {CANCELLED}
 
