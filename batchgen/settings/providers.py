@@ -173,7 +173,7 @@ def _check(written: Written, place: str) -> None:
 
 def _wrong_header(name: str) -> str:
     if not _HEADER.fullmatch(name):
-        return "holds what no name of a header is; names stand here, and what is sent under them elsewhere"
+        return 'must be the name of a header alone, like "X-Api-Key": letters, digits and hyphens, without a blank or a colon'
     return f"{name} is set by the program itself" if name.casefold() in _OURS else ""
 
 
@@ -194,8 +194,11 @@ def _wrong_path(name: str, template: str) -> str:
         return f"is not a path that is asked for; there are {', '.join(PATHS)}"
     if not template.strip("/") or "://" in template or any(mark in template for mark in "?# "):
         return f'= {template!r}: must be a path below base_url, like "{PATHS[name]}"'
-    if any(brace in template.replace("{model}", "{}" if name in (MODELS, MODERATIONS) else "") for brace in "{}"):
-        return f"= {template!r}: {{model}} is all that can stand in braces, and nothing where no image is asked for"
+    takes_model = name not in (MODELS, MODERATIONS)
+    if any(brace in template.replace("{model}", "" if takes_model else "{}") for brace in "{}"):
+        if takes_model:
+            return f"= {template!r}: {{model}} is all that can stand in braces; write the rest as it is sent"
+        return f"= {template!r}: must not hold braces, since no model is asked for here; write the path as it is sent"
     return ""
 
 

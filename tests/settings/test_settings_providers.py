@@ -128,10 +128,10 @@ WRONG = [
     (f"{LEAST}paths = {{ edits = 'https://a.b/c' }}", "paths.edits = 'https://a.b/c': must be a path below base_url"),
     (f"{LEAST}paths = {{ edits = '/' }}", "paths.edits = '/': must be a path below base_url"),
     (f"{LEAST}paths = {{ edits = '{{deployment}}/edits' }}", "paths.edits = '{deployment}/edits': {model} is all that can st"),
-    (f"{LEAST}paths = {{ models = '{{model}}' }}", "paths.models = '{model}': {model} is all that can stand in braces"),
-    (f"{LEAST}headers = {{ 'X Y' = 'z' }}", "[providers.azure] headers: holds what no name of a header is"),
+    (f"{LEAST}paths = {{ models = '{{model}}' }}", "paths.models = '{model}': must not hold braces, since no model"),
+    (f"{LEAST}headers = {{ 'X Y' = 'z' }}", "[providers.azure] headers: must be the name of a header alone, like"),
     (f"{LEAST}headers = {{ Host = 'z' }}", "[providers.azure] headers: Host is set by the program itself"),
-    (f"{LEAST}key_header = 'a b'", "[providers.azure] key_header: holds what no name of a header is"),
+    (f"{LEAST}key_header = 'a b'", "[providers.azure] key_header: must be the name of a header alone, like"),
     (f"{LEAST}query = {{ v = '' }}", "[providers.azure] query.v must be a text of printable ASCII characters"),
     (f"{LEAST}headers = {{ v = 'a\\nb' }}".replace("'a\\nb'", '"a\\nb"'), "headers.v must be a text of printable ASCII"),
 ]  # fmt: skip
@@ -181,7 +181,7 @@ def test_a_key_has_no_place_in_settings(load, line, told):
             "base_url = 'https://me:***@a.b': must not hold a password",
         ),
         (f"api_key_env = ''\nbase_url = 'https://a.b?key={SECRET}'", "base_url = 'https://a.b': must end before any ?"),
-        (f"api_key_env = ''\nbase_url = 'https://a.b'\nkey_header = 'x {SECRET}'", "holds what no name of a header is"),
+        (f"api_key_env = ''\nbase_url = 'https://a.b'\nkey_header = 'x {SECRET}'", "must be the name of a header alone"),
     ],
 )
 def test_a_key_in_the_wrong_place_is_not_repeated(load, line, place):
