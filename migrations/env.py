@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from batchgen.store.tables import metadata
+from batchgen.store.indexes import metadata
 
 connection = context.config.attributes.get("connection")
 if connection is None:

@@ -1,5 +1,6 @@
 """The program's entry: global options, the commands, and how errors end it."""
 
+import gc
 import importlib
 import os
 import sys
@@ -14,6 +15,8 @@ from batchgen.errors import BatchgenError
 
 _UNEXPECTED = 3
 _INTERRUPTED = 130
+# Hardly anything that a start makes is garbage, and to look for it as often as usual took a tenth of the start.
+_NEW_BEFORE_COLLECTING = 20_000
 
 # Command -> the module that has it, under the command's own name. Only the one that is asked for is imported.
 _COMMANDS = {
@@ -70,6 +73,7 @@ def _batchgen(ctx: click.Context, config: Path | None, database: str | None, *, 
 
 def main() -> None:
     """Run the command line and end the process with the command's code."""
+    gc.set_threshold(_NEW_BEFORE_COLLECTING)
     try:
         code = _batchgen.main(prog_name="batchgen", standalone_mode=False)
         # A reader that went away is noticed here and not in the interpreter's last words.

@@ -1,4 +1,4 @@
-"""The tables. The database itself refuses impossible rows; `migrations/` brings it here step by step."""
+"""The tables. The database itself refuses impossible rows; `migrations/` brings it here step by step, with the `indexes`."""
 
 import json
 from datetime import UTC, datetime
@@ -12,7 +12,6 @@ from sqlalchemy import (
     DateTime,
     Float,
     ForeignKey,
-    Index,
     Integer,
     MetaData,
     PrimaryKeyConstraint,
@@ -21,7 +20,6 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
-    text,
 )
 from sqlalchemy.engine.interfaces import Dialect
 
@@ -136,27 +134,6 @@ jobs = Table(
     CheckConstraint("(lease_owner IS NULL) = (lease_expires_at IS NULL)", name="lease_has_an_end"),
     CheckConstraint("(state IN ('succeeded', 'failed', 'cancelled')) = (finished_at IS NOT NULL)", name="final_iff_finished"),
 )
-Index(
-    "ix_jobs_claim",
-    jobs.c.batch_id,
-    jobs.c.provider,
-    jobs.c.priority.desc(),
-    jobs.c.failures,
-    jobs.c.position,
-    jobs.c.id,
-    sqlite_where=text("state = 'pending' AND waits_for = 0"),
-    postgresql_where=text("state = 'pending' AND waits_for = 0"),
-)
-Index(
-    "ix_jobs_reclaim",
-    jobs.c.lease_expires_at,
-    sqlite_where=text("state = 'running'"),
-    postgresql_where=text("state = 'running'"),
-)
-Index("ix_jobs_batch_state", jobs.c.batch_id, jobs.c.state, jobs.c.position)
-Index("ix_jobs_batch_position", jobs.c.batch_id, jobs.c.position)
-Index("ix_jobs_tried", jobs.c.batch_id, sqlite_where=text("attempt > 0"), postgresql_where=text("attempt > 0"))
-Index("ix_jobs_parents", jobs.c.batch_id, sqlite_where=text("has_children = 1"), postgresql_where=text("has_children"))
 
 dependencies = Table(
     "dependencies",
@@ -165,7 +142,6 @@ dependencies = Table(
     Column("parent_id", Id, ForeignKey("jobs.id"), nullable=False),  # the job whose result it takes, of the same batch
     PrimaryKeyConstraint("job_id", "parent_id"),
 )
-Index("ix_dependencies_parent_id", dependencies.c.parent_id)
 
 attempts = Table(
     "attempts",
@@ -197,11 +173,6 @@ attempts = Table(
     PrimaryKeyConstraint("job_id", "number"),
     CheckConstraint("(outcome IS NULL) = (finished_at IS NULL)", name="closed_iff_finished"),
 )
-# All that counts toward a cap on spending, so that the sums do not read the rows.
-Index(
-    "ix_attempts_spending",
-    *(attempts.c[name] for name in ("started_at", "batch_id", "outcome", "cost_micros", "reserved_micros")),
-)
 
 artifacts = Table(
     "artifacts",
@@ -218,7 +189,6 @@ artifacts = Table(
     Column("replaced_at", UtcTime, nullable=True),  # a newer request's image took its place, and it lies in .previous/
     PrimaryKeyConstraint("job_id", "attempt", "ordinal"),
 )
-Index("ix_artifacts_path", artifacts.c.path)
 
 paces = Table(
     "paces",

@@ -17,7 +17,7 @@ from sqlalchemy.exc import ProgrammingError
 from batchgen.errors import DatabaseError
 from batchgen.store import migrate
 from batchgen.store.engine import Database
-from batchgen.store.tables import metadata
+from batchgen.store.indexes import metadata
 
 _TABLES = {"batches", "jobs", "attempts", "artifacts", "paces", "dependencies", "alembic_version"}
 
