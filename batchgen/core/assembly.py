@@ -114,14 +114,16 @@ def _model_findings(model: Value, fields: Mapping[str, Value], named: Sequence[R
     if not isinstance(model, str) or not model:
         findings.append(Finding("model", "is empty" if model == "" else f"{model!s}: must be text"))
     # 1, 1.0 and True are one key of a cache; their types tell them apart.
-    findings += _checked(str(model), tuple((name, value, type(value)) for name, value in fields.items()), catalog)
+    findings += _checked(str(model), tuple(fields.items()), tuple(map(type, fields.values())), catalog)
     findings += inputs.problems(catalog.find(str(model)), fields, {one.role for one in named})
     return findings
 
 
 @lru_cache(maxsize=4096)
-def _checked(model: str, items: tuple[tuple[str, Value, type], ...], catalog: Catalog) -> tuple[Finding, ...]:
-    return parameters.problems(model, {name: value for name, value, _ in items}, catalog)
+def _checked(
+    model: str, items: tuple[tuple[str, Value], ...], _types: tuple[type, ...], catalog: Catalog
+) -> tuple[Finding, ...]:
+    return parameters.problems(model, dict(items), catalog)
 
 
 def _without_images_of_others(defaults: Mapping[str, Value], cells: Mapping[str, Value]) -> Mapping[str, Value]:
@@ -141,12 +143,16 @@ def _provider_findings(given: Value, dialects: Mapping[str, Dialect]) -> list[Fi
 
 def _left_out(fields: dict[str, Value], cells: Mapping[str, Value]) -> tuple[str, ...]:
     """A note for each default that only other providers take, which is taken out: it is for their rows."""
+    if fields.keys() <= parameters.PARAMETERS.keys():
+        return ()
     names = [name for name in fields if name not in parameters.PARAMETERS and name not in cells]
     return tuple(shortened(f"{name}={fields.pop(name)} is left out: the provider does not take it") for name in names)
 
 
 def _foreign(fields: dict[str, Value]) -> list[Finding]:
     """Fields that another provider may take, taken out: no rule knows them."""
+    if fields.keys() <= parameters.PARAMETERS.keys():
+        return []
     names = [name for name in fields if name not in parameters.PARAMETERS]
     own = "is not taken by the provider of this row; if the column is your own, say --column"
     for name in names:

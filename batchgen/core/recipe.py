@@ -26,7 +26,7 @@ class Recipe:
 
     def unfit(self, row: Row) -> Iterator[Finding]:
         """What the columns of this row lack for the template or have too much beside the matrix: the same for all its like."""
-        if _is_unread(row):
+        if self == _PLAIN or _is_unread(row):
             return
         varied = (*self.matrix[0].fields, *self.matrix[0].metadata)
         for name, text in self._words(row).items():
@@ -43,7 +43,7 @@ class Recipe:
 
     def warnings(self, row: Row) -> Iterator[str]:
         """What may be meant, and is more likely a mistake that is paid for several times."""
-        for key in self._idle(row):
+        for key in self._idle(row) if self != _PLAIN else ():
             yield f"[matrix] {key} is no field of a request and the prompt does not name it: all its values ask for the same"
 
     def variants(self, row: Row) -> Iterator[Row]:

@@ -122,6 +122,10 @@ def number_equal_rows(tx: Connection, manifest: int) -> None:
 
 def repeated(tx: Connection, manifest: int) -> tuple[int, list[Repeated]]:
     """How many rows repeat an id of an earlier one, and the first of them."""
+    keys = select(func.count() - func.count(staged.c.custom_id_key.distinct())).where(staged.c.manifest == manifest)
+    count = tx.execute(keys).scalar_one()
+    if not count:
+        return 0, []
     ranked = (
         select(
             staged.c.line,
@@ -135,7 +139,6 @@ def repeated(tx: Connection, manifest: int) -> tuple[int, list[Repeated]]:
         .subquery()
     )
     again = select(ranked).where(ranked.c.n > 1)
-    count = tx.execute(select(func.count()).select_from(again.subquery())).scalar_one()
     rows = tx.execute(again.order_by(ranked.c.line).limit(_MOST_REPEATED))
     return count, [Repeated(row.line, row.custom_id, row.first) for row in rows]
 
