@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _FAILED = 1
-_GARBAGE = 20_000
 _SIGNALLED = 128
 
 
@@ -191,10 +190,8 @@ def _work(console: Console, project: "Project", scope: _Scope, given: dict[str, 
     if scope.simulated and given["max_cost"] is not None:
         console.tell("--max-cost is about real money: simulated money counts toward no cap")
     total = min(waiting, limit) if limit else waiting
-    # What the program is made of stays for good, and its work leaves little that only the collector finds: not to look
-    # through all of it again and again saves some of the time.
+    # What the program is made of stays for good: not to look through all of it again and again saves some of the time.
     gc.freeze()
-    gc.set_threshold(_GARBAGE)
 
     async def work() -> "tuple[Result, int | None]":
         with progress.watch(console, total) as watcher:

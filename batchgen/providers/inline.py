@@ -18,7 +18,7 @@ def link_of(b64_json: str | None, url: str | None) -> str | None:
     return None if text_of(b64_json, url) else url or None
 
 
-def decoded(texts: Sequence[str]) -> tuple[tuple[bytes, ...], Exception | None]:
+def decoded(texts: Sequence[str | memoryview]) -> tuple[tuple[bytes, ...], Exception | None]:
     """The images that are whole, and what is wrong with the last one that is not."""
     images, broken = [], None
     for text in texts:
