@@ -141,6 +141,10 @@ def _is_second_part(path: Path, *_: Any) -> bool:
     return path.name.endswith("-2.part")
 
 
+def _is_second_target(_source: Path, target: Path) -> bool:
+    return _is_second_part(target)
+
+
 def _has_images(folder: Path) -> bool:
     return any(path.suffix == ".png" for path in folder.iterdir())
 
@@ -229,6 +233,12 @@ COMMANDING = {
     "export: half a file written": Point(rows, "_values"),
 }
 
+# A worker that uses again what was made before; it passes others of those above, too.
+REUSING = {
+    "one of two images linked": Point(files, "link_or_copy", where=_is_second_target),
+    "all images linked, nothing of it safe": Point(Desk, "take_up", after=True),
+}
+
 # Those that a worker passes again and again, and all.
 POINTS = WORKING | ROTATING | LATE | RENEWING | RECOVERING | COMMANDING
-EVERY = POINTS | BEGINNING
+EVERY = POINTS | BEGINNING | REUSING

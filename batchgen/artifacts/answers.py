@@ -14,7 +14,7 @@ from batchgen.core.artifact import Artifact
 class Record(msgspec.Struct, frozen=True):
     """What settles an attempt. `moved` are images (old path, new path) that make room for these.
 
-    `likely_micros` is what the attempt should cost, for an answer without usage.
+    `likely_micros` is what the attempt should cost, for an answer without usage. `reused` are images that were made before.
     """
 
     job_id: int
@@ -27,6 +27,7 @@ class Record(msgspec.Struct, frozen=True):
     moved: list[tuple[str, str]]
     likely_micros: int | None = None
     remark: str | None = None
+    reused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

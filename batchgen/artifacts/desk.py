@@ -35,6 +35,10 @@ _LEAST_FREE_BYTES = 16 * 1024 * 1024
 _BYTES_AN_ANSWER = 8 * 1024 * 1024
 
 
+class NotAsStored(Exception):
+    """An image is not there any more, or is another one than was stored; the text says which."""
+
+
 class Desk:
     """One worker's folder. Calls block on the disk; they may be made from several threads at once."""
 
@@ -104,6 +108,40 @@ class Desk:
                 with suppress(OSError):
                     self.discard(record)
         return failures
+
+    def take_up(self, answers: Sequence[tuple[Record, Sequence[str]]]) -> list[Exception | None]:
+        """As `write`, with images that were stored before: by their paths below the root they are linked, or copied.
+
+        What went wrong is returned: NotAsStored where an image is not what the record says, else OSError.
+        """
+        try:
+            self._journal.append([record for record, _ in answers])
+        except OSError as error:
+            return [error] * len(answers)
+        failures = [self._taken_up(record, paths) for record, paths in answers]
+        for (record, _), failure in zip(answers, failures, strict=True):
+            if failure is not None:
+                with suppress(OSError):
+                    self.discard(record)
+        return failures
+
+    def _taken_up(self, record: Record, paths: Sequence[str]) -> Exception | None:
+        try:
+            for image, path in zip(record.images, paths, strict=True):
+                part = self._part_path(record, image)
+                files.refuse_link((self._root / path).parent)
+                files.link_or_copy(self._root / path, part)
+                if not _is(part, image):
+                    return NotAsStored(f"{path} is not the image that was stored")
+        except FileNotFoundError:
+            return NotAsStored(f"{path} is not there any more")
+        except OSError as error:
+            return error
+        return None
+
+    def has(self, image: Artifact) -> bool:
+        """Whether a file of that size is where an image was stored; what is in it is not looked at."""
+        return files.is_stored(self._root / image.path, image.bytes)
 
     def hold(self) -> None:
         """Return when every answer that was written is durable. Raises OSError."""

@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
@@ -65,6 +66,32 @@ def write_all(handle: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(handle, rest) :]
+
+
+def is_stored(path: Path, size: int) -> bool:
+    """Whether there is a file of this size in bytes; what is in it is not looked at."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_size == size
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """The same file under a second name, or where the disk cannot do that a durable copy. Raises OSError.
+
+    What is no file of its own, like a link, is not there.
+    """
+    if not stat.S_ISREG(source.lstat().st_mode):
+        raise FileNotFoundError(errno.ENOENT, "it is not a file", str(source))
+    try:
+        target.hardlink_to(source)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        (failure,) = write_durably([(target, source.read_bytes())])
+        if failure is not None:
+            raise failure from None
 
 
 def write_durably(parts: Sequence[tuple[Path, bytes]], *, mode: int = 0o666) -> list[OSError | None]:

@@ -18,6 +18,7 @@ def as_data(summary: "Summary") -> dict[str, Any]:
         "simulated": summary.batch.simulated,
         "jobs": {state.value: count for state, count in summary.states.items()},
         "artifacts": summary.artifacts,
+        "reused": summary.reused,
         **money_data(summary.money),
     }
 
@@ -50,6 +51,7 @@ def totals(summaries: "Sequence[Summary]") -> dict[str, Any]:
         "batches": len(summaries),
         "jobs": jobs,
         "artifacts": sum(summary.artifacts for summary in summaries),
+        "reused": sum(summary.reused for summary in summaries),
         "attempts": sum(summary.money.sent for summary in summaries),
         "usage": {
             kind: _sum([getattr(summary.money, kind) for summary in summaries])
@@ -83,6 +85,8 @@ def as_table(summaries: "Sequence[Summary]") -> str:
         uncertain = summary.money.estimated or summary.money.unknown or summary.money.unpriced
         if summary.batch.simulated or uncertain:
             told.append(f"{summary.batch.name}: {money}")
+        if summary.reused:
+            told.append(f"{summary.batch.name}: {counted(summary.reused, 'image')} made before and used again")
     return "\n".join(told)
 
 
@@ -98,6 +102,7 @@ def run_data(result: "Result") -> dict[str, Any]:
     return {
         "succeeded": result.succeeded,
         "failed": result.failed,
+        "reused": result.reused,
         "artifacts": result.images,
         "cost_usd": exact(result.cost_micros),
         "estimated_attempts": result.estimated,
@@ -109,7 +114,8 @@ def run_data(result: "Result") -> dict[str, Any]:
 
 def run_line(result: "Result", *, simulated: bool) -> str:
     """This run in a line of a log."""
-    parts = [f"{result.succeeded:,} succeeded", f"{result.failed:,} failed", f"${exact(result.cost_micros)}"]
+    reused = f" ({result.reused:,} made before)" if result.reused else ""
+    parts = [f"{result.succeeded:,} succeeded{reused}", f"{result.failed:,} failed", f"${exact(result.cost_micros)}"]
     if result.estimated:
         parts.append(f"{counted(result.estimated, 'attempt')} of estimated cost")
     if result.unknown:

@@ -31,7 +31,7 @@ def tell(console: Console, project: "Project", batches: "Sequence[Batch]", limit
     is_asked = bool(most_usd) and not simulated and not yes
     above = round(most_usd * _MICROS) if is_asked else None
     with project.database.read() as tx:
-        found = forecast(tx, batches, limit, (project.settings.catalog, utc_now().date()), above)
+        found = forecast(tx, batches, limit, (project.settings.catalog, utc_now().date()), above, again=project.again(batches))
     if not found.jobs:
         return
     line = f"to be made: {_words(found)}{' (simulated)' if simulated else ''}"
@@ -47,7 +47,9 @@ def tell(console: Console, project: "Project", batches: "Sequence[Batch]", limit
 
 
 def _words(found: "Forecast") -> str:
-    told = amounts.summed(found.images, found.cost, found.unpriced)
+    told = amounts.summed(found.images, found.cost, found.unpriced) if found.images else "nothing"
+    if found.reused:
+        told += f"; made before and used again: {counted(found.reused, 'job')}"
     if found.looked_at < found.jobs:
         told += f" (by the first {found.looked_at:,} of {counted(found.jobs, 'job')})"
     return told

@@ -33,6 +33,7 @@ _COMMANDS = {
     "export": "export",
     "verify": "verify",
     "costs": "costs",
+    "reuse": "reuse",
     "models": "models",
     "sandbox": "sandbox",
     "db": "db",

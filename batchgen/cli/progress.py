@@ -159,7 +159,7 @@ def _told(settled: "Settled") -> str:
     claim, ending = settled.claim, settled.ending
     head = f"{claim.folder}/{claim.custom_id}: attempt {claim.attempt} {ending.outcome}"
     cost = "cost unknown" if settled.cost.micros is None else f"${dollars(settled.cost.micros)} {settled.cost.basis}"
-    if ending.outcome is Outcome.SUCCEEDED:
+    if ending.outcome in (Outcome.SUCCEEDED, Outcome.REUSED):
         remark = f" ({ending.remark})" if ending.remark else ""
         return f"{head}, {settled.images} image{'s' if settled.images != 1 else ''}{remark}, {cost}"
     others = f", and {settled.failed_with_it:,} that need its result" if settled.failed_with_it else ""

@@ -33,6 +33,7 @@ def _work_options(command: _Command) -> _Command:
             click.option("--images-per-minute", type=click.IntRange(0), help="The account's limit; 0 is not known."),
             click.option("--limit", type=click.IntRange(1), help="Start so many jobs at most."),
             click.option("--max-cost", type=options.usd, metavar="USD", help="Spend so much in this run at most, as in 2.50."),
+            click.option("--reuse/--no-reuse", default=None, help="Use again what was made before for the same request."),
             click.option(
                 "--drain-timeout", type=click.FloatRange(0), metavar="S", help="After a signal, wait so many seconds at most."
             ),
@@ -91,6 +92,7 @@ def _run(app: App, given: dict[str, Any], *, requeue: bool) -> int:
         "limits.concurrency": given["concurrency"],
         "limits.images_per_minute": given["images_per_minute"],
         "budget.per_run_usd": given["max_cost"],
+        "reuse.enabled": given["reuse"],
     }
     files = options.given_files(given["manifests"], app.accepted)
     with app.project(changed, files.laid_over(changed)) as project:

@@ -21,6 +21,7 @@ def show_command(app: App, name: str, custom_id: str, *, as_json: bool) -> None:
 
     with app.project() as project, project.database.read() as tx:
         job, attempts, files = reports.job(tx, batches.named(tx, [name])[0], custom_id)
+        origins = reports.names(tx, [attempt.origin_job_id for attempt in attempts if attempt.origin_job_id])
         waits_for = chains.waited_for(tx, job.id) if job.waits_for else []
         failed_by = chains.causes(tx, [job.failed_by]).get(job.failed_by) if job.failed_by else None
     request, inputs = dict(job.request), job.request.get("inputs", [])
@@ -38,7 +39,7 @@ def show_command(app: App, name: str, custom_id: str, *, as_json: bool) -> None:
         "inputs": inputs,
         "rewritten": job.rewritten,
         "metadata": job.metadata,
-        "attempts": [_attempt(attempt) for attempt in attempts],
+        "attempts": [_attempt(attempt, origins) for attempt in attempts],
         "files": [_file(file, copy_size(job.rewritten)) for file in files],
     }
     if as_json:
@@ -64,7 +65,7 @@ def show_command(app: App, name: str, custom_id: str, *, as_json: bool) -> None:
             data(f"    resized copy: {project.root / file['copy']}{missing}")
 
 
-def _attempt(row: Any) -> dict[str, Any]:
+def _attempt(row: Any, origins: dict[int, str]) -> dict[str, Any]:
     from batchgen.core.pricing import dollars
 
     return {
@@ -82,6 +83,7 @@ def _attempt(row: Any) -> dict[str, Any]:
         "cost_usd": None if row.cost_micros is None else dollars(row.cost_micros),
         "cost_basis": row.cost_basis,
         "remark": row.remark,
+        "reused_from": origins.get(row.origin_job_id),
     }
 
 
@@ -109,6 +111,7 @@ def _told(attempt: dict[str, Any]) -> str:
     parts = [
         f"attempt {attempt['number']}: {attempt['outcome'] or 'running'}",
         attempt["started_at"],
+        f"from {attempt['reused_from']}" if attempt["reused_from"] else "",
         f"by {attempt['provider']}" if attempt["provider"] else "",
         tokens,
         cost,

@@ -1,6 +1,7 @@
 """An image file that is stored and can be proven."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import msgspec
 
@@ -20,6 +21,18 @@ class Artifact(msgspec.Struct, frozen=True):
     height: int | None
     bytes: int
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Images that were made before for the same request, by this attempt of this job; `images` are where they lie now.
+
+    They may lie with a job that had them from there itself.
+    """
+
+    job_id: int
+    attempt: int
+    images: tuple[Artifact, ...]
 
 
 def other_sizes(asked: str, images: Sequence[Artifact]) -> str | None:

@@ -11,6 +11,7 @@ class Outcome(StrEnum):
     """The ways an attempt ends; the text is what stands in the ledger."""
 
     SUCCEEDED = "succeeded"
+    REUSED = "reused"  # images that were made before for the same request; free
     REJECTED = "rejected"  # the API will never take this request
     RATE_LIMITED = "rate_limited"  # about speed; free
     UNAVAILABLE = "unavailable"  # a complete answer that says not now

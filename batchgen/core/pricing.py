@@ -82,6 +82,7 @@ def cost_micros(model: str, usage: Usage, day: date, catalog: Catalog = VENDORS)
 # Ends of an attempt after which nobody was billed: nothing was sent, or a complete answer refused (measured: free).
 _NOT_BILLED = frozenset(
     {
+        Outcome.REUSED,
         Outcome.REJECTED,
         Outcome.RATE_LIMITED,
         Outcome.UNAVAILABLE,

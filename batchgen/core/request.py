@@ -16,7 +16,8 @@ IMAGE, MASK, MARKUP = "image", "mask", "markup"
 # How the image comes to us; it is the same image however it comes, and what was made one way is not made again for another.
 TRANSPORT = ("stream", "partial_images")
 # How a source begins that is no path.
-LINKS = ("http://", "https://", "data:")
+WEB_LINKS = ("http://", "https://")
+LINKS = (*WEB_LINKS, "data:")
 # And how one that is the result of another row; no path on a shelf begins so.
 RESULT = "@"
 
@@ -75,6 +76,11 @@ class Request:
     def previews(self) -> int:
         """How many previews of each image may come before it."""
         return int(self.parameters.get("partial_images", 0))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that decides the image is known here; what lies behind a link is not."""
+        return not any(one.source.startswith(WEB_LINKS) for one in self.inputs)
 
     def asking_for(self, images: int) -> "Request":
         """The same request for another number of images."""

@@ -47,7 +47,7 @@ _WAITED_OUT = frozenset({Outcome.RATE_LIMITED, Outcome.OFFLINE})
 def decide(ending: Ending, record: Record, policy: Policy, chance: float) -> Verdict:
     """`chance` is a fresh random number in [0, 1): full jitter, so that a fleet does not come back in step."""
     outcome = ending.outcome
-    if outcome is Outcome.SUCCEEDED:
+    if outcome in (Outcome.SUCCEEDED, Outcome.REUSED):
         return Verdict(State.SUCCEEDED)
     if outcome is Outcome.REJECTED:
         return Verdict(State.FAILED)

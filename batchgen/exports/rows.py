@@ -30,7 +30,8 @@ _AFTER = (
 _ADDED = ("input_fidelity", "stream", "partial_images", "svg_model", "svg_effort")
 _COPIES = "copies"
 _REQUEST = tuple(name for name in REQUEST_FIELDS if name not in _ADDED)
-COLUMNS = ("custom_id", "state", "files", *_REQUEST, *_AFTER, OPERATION, *INPUTS, *_ADDED, _COPIES, PROVIDER)
+_ORIGIN = "reused_from"
+COLUMNS = ("custom_id", "state", "files", *_REQUEST, *_AFTER, OPERATION, *INPUTS, *_ADDED, _COPIES, PROVIDER, _ORIGIN)
 
 # Several files in one cell of a CSV; no custom_id and no batch name holds it.
 _FILES_APART = ";"
@@ -88,6 +89,7 @@ def _values(line: Line) -> dict[str, Any]:
         **{name: request.get(name) for name in _ADDED},
         _COPIES: _copies(line),
         PROVIDER: line.provider,
+        _ORIGIN: line.reused_from,
     }
 
 

@@ -6,7 +6,7 @@ What only a run needs is imported where a run is put together: `status` and `exp
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from batchgen.providers.base import Moderator
     from batchgen.settings.jobfile import JobFile
     from batchgen.store.batches import Batch
+    from batchgen.store.reuse import Rules
     from batchgen.worker.events import Observer
+    from batchgen.worker.forecast import Again
     from batchgen.worker.plan import Plan
     from batchgen.worker.pools import Pools
 
@@ -124,7 +126,28 @@ class Project:
             provider=provider,
             rows_for=rows_for,
             catalog=self.settings.catalog,
+            reuse=self.reuse,
         )
+
+    def again(self, batches: "Sequence[Batch]") -> "Again | None":
+        """What is used again for these batches, for a look at what is left."""
+        from batchgen.worker.forecast import Again
+
+        rules = self.reuse
+        return None if rules is None else Again(rules, {batch.id: self.makers.owner(batch) for batch in batches}, utc_now())
+
+    @property
+    def reuse(self) -> "Rules | None":
+        """What that was made before is used again; None: nothing."""
+        return self.reuse_rules if self.settings.reuse.enabled else None
+
+    @property
+    def reuse_rules(self) -> "Rules":
+        """The same as it is configured, whether it is done or not."""
+        from batchgen.store.reuse import Rules
+
+        told = self.settings.reuse
+        return Rules(timedelta(days=told.max_age) if told.max_age else None, told.within_batch)
 
     @property
     def caps(self) -> "Caps":

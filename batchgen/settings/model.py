@@ -129,6 +129,15 @@ class BudgetSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ReuseSettings:
+    """What is used again instead of being bought; a `max_age` in days, 0 is any age."""
+
+    enabled: bool = False
+    max_age: Annotated[float, Meta(ge=0, le=36_500)] = 0.0
+    within_batch: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SandboxSettings:
     """How the built-in sandbox behaves; faults as `NAME=RATE,...`."""
 
@@ -167,6 +176,7 @@ class Settings:
     limits: LimitSettings = LimitSettings()
     retry: RetrySettings = RetrySettings()
     budget: BudgetSettings = BudgetSettings()
+    reuse: ReuseSettings = ReuseSettings()
     sandbox: SandboxSettings = SandboxSettings()
     compat: CompatSettings = CompatSettings()
     prompts: PromptSettings = PromptSettings()

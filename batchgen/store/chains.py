@@ -115,8 +115,10 @@ def _lock(tx: Connection, ids: Select[Any]) -> None:
         tx.execute(select(func.count()).select_from(locked))
 
 
-def with_results(tx: Connection, batch_id: int, inputs: Sequence[Input]) -> tuple[Input, ...]:
-    """The inputs with what is known of the results among them; one whose image the ledger does not have stays as it is."""
+def with_results(tx: Connection, batch_id: int, inputs: Sequence[Input], *, at: datetime | None = None) -> tuple[Input, ...]:
+    """The inputs with what is known of the results among them; one whose image the ledger does not have stays as it is, and so
+    does one that was not there yet `at` a moment.
+    """
     wanted = {one.source: chains.parent(one.source) for one in inputs if one.is_result}
     keys = {parent.key for parent in wanted.values() if isinstance(parent, Parent)}
     query = (
@@ -125,6 +127,9 @@ def with_results(tx: Connection, batch_id: int, inputs: Sequence[Input]) -> tupl
         .where(jobs.c.batch_id == batch_id, jobs.c.custom_id_key.in_(keys), artifacts.c.replaced_at.is_(None))
         .order_by(artifacts.c.attempt)
     )
+    if at is not None:
+        brought = and_(attempts.c.job_id == artifacts.c.job_id, attempts.c.number == artifacts.c.attempt)
+        query = query.join(attempts, brought).where(attempts.c.finished_at <= at)
     made = {(row.custom_id_key, row.ordinal): row for row in tx.execute(query)}
     return tuple(_with_result(one, wanted.get(one.source), made) for one in inputs)
 

@@ -30,11 +30,22 @@ Index(
 Index("ix_jobs_batch_state", jobs.c.batch_id, jobs.c.state, jobs.c.position)
 Index("ix_jobs_batch_position", jobs.c.batch_id, jobs.c.position)
 Index("ix_jobs_tried", jobs.c.batch_id, sqlite_where=text("attempt > 0"), postgresql_where=text("attempt > 0"))
+# Where what was made before is looked up.
+_REUSABLE = text("state = 'succeeded' AND attempt > forgotten")
+Index("ix_jobs_reusable", jobs.c.fingerprint, sqlite_where=_REUSABLE, postgresql_where=_REUSABLE)
 Index("ix_jobs_parents", jobs.c.batch_id, sqlite_where=text("has_children = 1"), postgresql_where=text("has_children"))
 Index("ix_dependencies_parent_id", dependencies.c.parent_id)
 # All that counts toward a cap on spending, so that the sums do not read the rows.
 Index(
     "ix_attempts_spending",
     *(attempts.c[name] for name in ("started_at", "batch_id", "outcome", "cost_micros", "reserved_micros")),
+)
+_HAS_ORIGIN = text("origin_job_id IS NOT NULL")
+Index(
+    "ix_attempts_origin",
+    attempts.c.batch_id,
+    attempts.c.origin_job_id,
+    sqlite_where=_HAS_ORIGIN,
+    postgresql_where=_HAS_ORIGIN,
 )
 Index("ix_artifacts_path", artifacts.c.path)

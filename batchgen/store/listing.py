@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Connection, and_, func, select, tuple_
 
 from batchgen.core.job import State
-from batchgen.store import chains
+from batchgen.store import chains, reports
 from batchgen.store.batches import Batch
 from batchgen.store.tables import artifacts, attempts, jobs
 
@@ -39,6 +39,7 @@ class Line:
     priority: int
     rewritten: Sequence[str] = ()
     provider: str | None = None  # who was asked last, or who is to be asked as the row says
+    reused_from: str | None = None  # whose images these are, as `batch/custom_id`
 
 
 def lines(tx: Connection, batch: Batch) -> Iterator[Line]:
@@ -53,6 +54,7 @@ def lines(tx: Connection, batch: Batch) -> Iterator[Line]:
             return
         ids = [row.id for row in part]
         files, sums, last, remarks = _files(tx, ids), _sums(tx, ids), _last(tx, ids), _remarks(tx, ids)
+        origins = _origins(tx, ids)
         causes = chains.causes(tx, [row.failed_by for row in part if row.failed_by is not None])
         for row in part:
             cause = causes.get(row.failed_by)
@@ -80,6 +82,7 @@ def lines(tx: Connection, batch: Batch) -> Iterator[Line]:
                 priority=row.priority,
                 rewritten=row.rewritten,
                 provider=(newest.provider if newest else row.provider) or None,
+                reused_from=origins.get(row.id),
             )
         after = (part[-1].position, part[-1].id)
 
@@ -130,6 +133,20 @@ def _remarks(tx: Connection, ids: Sequence[int]) -> dict[int, list[str]]:
     for row in tx.execute(query.order_by(attempts.c.job_id, attempts.c.number)):
         found.setdefault(row.job_id, []).append(row.remark)
     return found
+
+
+def _origins(tx: Connection, ids: Sequence[int]) -> dict[int, str]:
+    """Whose images jobs have, where those were made before."""
+    brought = and_(attempts.c.job_id == artifacts.c.job_id, attempts.c.number == artifacts.c.attempt)
+    query = (
+        select(artifacts.c.job_id, attempts.c.origin_job_id)
+        .join(attempts, brought)
+        .where(artifacts.c.job_id.in_(ids), artifacts.c.replaced_at.is_(None), attempts.c.origin_job_id.is_not(None))
+        .distinct()
+    )
+    of = {row.job_id: row.origin_job_id for row in tx.execute(query)}
+    names = reports.names(tx, of.values())
+    return {job_id: names[origin] for job_id, origin in of.items()}
 
 
 def _last(tx: Connection, ids: Sequence[int]) -> dict[int, Any]:

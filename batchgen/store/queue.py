@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 
 from batchgen.core import identity
+from batchgen.core.artifact import Origin
 from batchgen.core.job import State
 from batchgen.core.outcome import Outcome
 from batchgen.core.request import Request, restored
@@ -44,7 +45,8 @@ UNNAMED = ("",)
 class Claim:
     """The right to make one attempt. `folder` is the batch's name; the counts are those before this attempt.
 
-    The inputs of its request that are results of other jobs are as those have made them.
+    The inputs of its request that are results of other jobs are as those have made them. With an `origin` nobody is asked: its
+    images are used again.
     """
 
     job_id: int
@@ -59,6 +61,8 @@ class Claim:
     replaces: tuple[str, ...] = ()  # paths of images that an earlier request of this job left
     once: str = ""  # the same for every attempt until a complete answer has come, see `identity.once`
     batch_id: int = 0
+    fingerprint: str = ""
+    origin: Origin | None = None
     started_at: datetime = field(kw_only=True)
 
 
@@ -67,7 +71,8 @@ class Filter:
     """Which jobs may be claimed: batches in order, models that are blocked, and (if not None) only these jobs.
 
     `provider` is who makes them. `rows_for` are, by batch, the words in the column `provider` of its jobs that mean this one;
-    where nothing is said of a batch, they are the jobs that name none.
+    where nothing is said of a batch, they are the jobs that name none. With `apart`, a row waits while
+    one of its batch is being made that asks for the same.
     """
 
     batches: Sequence[int]
@@ -75,6 +80,7 @@ class Filter:
     only_jobs: Collection[int] | None = None
     provider: str | None = None
     rows_for: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    apart: bool = False
 
     def parts(self) -> Iterator[tuple[int, Sequence[str]]]:
         """Each batch with the words that its jobs of this provider have."""
@@ -95,23 +101,34 @@ def claim(
 
     From the first one on that does not fit, none is taken.
     """
+    rows = due(tx, wanted, now, most)
+    if wanted.apart:
+        rows = list({(row.batch_id, row.fingerprint): row for row in reversed(rows)}.values())[::-1]
+    claims = list(takewhile(fits, (claim_of(tx, row, reserve, now) for row in rows)))
+    open_attempts(tx, claims, wanted.provider, lease, now)
+    return claims
+
+
+def due(tx: Connection, wanted: Filter, now: datetime, most: int, *, locked: bool = True) -> list[Row[Any]]:
+    """The next due jobs in their order; locked, without those that another worker has locked."""
     rows: list[Row[Any]] = []
     for batch_id, words in wanted.parts():
-        rows += _due_of(tx, wanted, batch_id, words, now, most - len(rows))
+        rows += _due_of(tx, wanted, (batch_id, words), now, most - len(rows), locked=locked)
         if len(rows) >= most:
             break
-    claims = list(takewhile(fits, (_claim(tx, row, reserve, now) for row in rows)))
-    if not claims:
-        return []
-    tx.execute(_TAKE, {"ids": [claimed.job_id for claimed in claims], "owner": lease.owner, "until": lease.expires_at})
-    told = (wanted.provider, lease, now)
-    tx.execute(_OPEN, [_opening(claimed, row.fingerprint, *told) for claimed, row in zip(claims, rows, strict=False)])
-    return claims
+    return rows
+
+
+def open_attempts(tx: Connection, claims: Sequence[Claim], provider: str | None, lease: Lease, now: datetime) -> None:
+    """Take the jobs of claims, whose rows are locked, and open their attempts; `provider` is who is asked."""
+    if claims:
+        tx.execute(_TAKE, {"ids": [claimed.job_id for claimed in claims], "owner": lease.owner, "until": lease.expires_at})
+        tx.execute(_OPEN, [_opening(claimed, provider, lease, now) for claimed in claims])
 
 
 def next_due(tx: Connection, wanted: Filter) -> datetime | None:
     """When the first claimable job is due, or None if there is none."""
-    earliest, chosen = _earliest(bool(wanted.blocked_models), wanted.only_jobs is not None), _chosen(wanted)
+    earliest, chosen = _earliest(*_narrowed(wanted)), _chosen(wanted)
     due = [
         tx.execute(earliest, {"batch": batch_id, "provider": word, **chosen}).scalar_one_or_none()
         for batch_id, words in wanted.parts()
@@ -170,7 +187,20 @@ _MARK = (
 )
 
 
-def _claimable(*, blocked: bool, only: bool) -> list[ColumnElement[bool]]:
+# Whoever is being made just now, in the same batch by the same provider.
+_running = jobs.alias("running")
+_BEING_MADE = select(_running.c.fingerprint).where(
+    _running.c.state == literal_column(f"'{State.RUNNING}'"),
+    _running.c.batch_id == bindparam("batch"),
+    _running.c.provider == bindparam("provider"),
+)
+
+
+def _narrowed(wanted: Filter) -> tuple[bool, bool, bool]:
+    return bool(wanted.blocked_models), wanted.only_jobs is not None, wanted.apart
+
+
+def _claimable(blocked: bool, only: bool, apart: bool) -> list[ColumnElement[bool]]:
     conditions = [
         jobs.c.batch_id == bindparam("batch"),
         jobs.c.provider == bindparam("provider"),
@@ -181,18 +211,21 @@ def _claimable(*, blocked: bool, only: bool) -> list[ColumnElement[bool]]:
         conditions.append(jobs.c.model.not_in(bindparam("blocked", expanding=True)))
     if only:
         conditions.append(jobs.c.id.in_(bindparam("only", expanding=True)))
+    if apart:
+        conditions.append(jobs.c.fingerprint.not_in(_BEING_MADE))
     return conditions
 
 
 def _due_of(
-    tx: Connection, wanted: Filter, batch_id: int, words: Sequence[str], now: datetime, most: int
+    tx: Connection, wanted: Filter, part: tuple[int, Sequence[str]], now: datetime, most: int, *, locked: bool
 ) -> Sequence[Row[Any]]:
     """The first due jobs of a batch for this provider: those of one word stand in the index in their order."""
-    due, chosen = _due(bool(wanted.blocked_models), wanted.only_jobs is not None), _chosen(wanted)
+    query, chosen = _due(*_narrowed(wanted), locked), _chosen(wanted)
+    batch_id, words = part
     found = [
         row
         for word in words
-        for row in tx.execute(due, {"batch": batch_id, "provider": word, "now": now, "most": most, **chosen})
+        for row in tx.execute(query, {"batch": batch_id, "provider": word, "now": now, "most": most, **chosen})
     ]
     return found if len(words) == 1 else sorted(found, key=_order)[:most]
 
@@ -211,35 +244,36 @@ def _chosen(wanted: Filter) -> dict[str, Any]:
 
 
 @cache
-def _due(blocked: bool, only: bool) -> Select[Any]:
-    """The rows to take, locked; what another worker has locked is its own."""
+def _due(blocked: bool, only: bool, apart: bool, locked: bool) -> Select[Any]:
+    """The rows to take; where they are locked, what another worker has locked is its own."""
     told = (jobs.c.id, jobs.c.batch_id, jobs.c.custom_id, jobs.c.operation, jobs.c.model, jobs.c.request, jobs.c.fingerprint)
     stands = (jobs.c.priority, jobs.c.position, jobs.c.created_at, jobs.c.attempt, jobs.c.failures, jobs.c.unknowns)
-    return (
+    query = (
         select(*told, *stands, batches.c.name.label("folder"))
         .join(batches, batches.c.id == jobs.c.batch_id)
-        .where(jobs.c.available_at <= bindparam("now"), *_claimable(blocked=blocked, only=only))
+        .where(jobs.c.available_at <= bindparam("now"), *_claimable(blocked, only, apart))
         # What has failed comes behind what has not: in bad weather the probes shall not use up the tries of the first row.
         .order_by(jobs.c.priority.desc(), jobs.c.failures, jobs.c.position, jobs.c.id)
         .limit(bindparam("most"))
-        .with_for_update(skip_locked=True, of=jobs)
     )
+    return query.with_for_update(skip_locked=True, of=jobs) if locked else query
 
 
 @cache
-def _earliest(blocked: bool, only: bool) -> Select[Any]:
-    return select(func.min(jobs.c.available_at)).where(*_claimable(blocked=blocked, only=only))
+def _earliest(blocked: bool, only: bool, apart: bool) -> Select[Any]:
+    return select(func.min(jobs.c.available_at)).where(*_claimable(blocked, only, apart))
 
 
-def _claim(tx: Connection, row: Row[Any], reserve: Callable[[Request], int | None], now: datetime) -> Claim:
-    """`row` is the job as it was before it was taken."""
+def claim_of(tx: Connection, row: Row[Any], reserve: Callable[[Request], int | None], now: datetime) -> Claim:
+    """What a claim of a job would be; `row` is one of `due`."""
     request, have, replaces = missing(tx, row)
     if any(one.is_result for one in request.inputs):
         request = replace(request, inputs=chains.with_results(tx, row.batch_id, request.inputs))
     answers = identity.answered(_ends(tx, row.id)) if row.attempt else 0
     once = identity.once(row.created_at, row.id, row.fingerprint, request.images, answers)
     named, fared = (row.id, row.attempt + 1, row.folder, row.custom_id), (row.failures, row.unknowns)
-    return Claim(*named, request, *fared, reserve(request), have, replaces, once, row.batch_id, started_at=now)
+    about = (row.batch_id, row.fingerprint)
+    return Claim(*named, request, *fared, reserve(request), have, replaces, once, *about, started_at=now)
 
 
 def _ends(tx: Connection, job_id: int) -> Iterator[tuple[Outcome | None, int | None]]:
@@ -264,16 +298,18 @@ def _paths(tx: Connection, job_id: int) -> tuple[str, ...]:
     return tuple(tx.execute(query).scalars())
 
 
-def _opening(claimed: Claim, fingerprint: str, provider: str | None, lease: Lease, now: datetime) -> dict[str, Any]:
+def _opening(claimed: Claim, provider: str | None, lease: Lease, now: datetime) -> dict[str, Any]:
     return {
         "job_id": claimed.job_id,
         "number": claimed.attempt,
         "batch_id": claimed.batch_id,
         "model": claimed.request.model,
         "provider": provider,
-        "fingerprint": fingerprint,
+        "fingerprint": claimed.fingerprint,
         "worker": lease.owner,
         "lane": "sync",
         "started_at": now,
         "reserved_micros": claimed.reserved_micros,
+        "origin_job_id": claimed.origin.job_id if claimed.origin else None,
+        "origin_attempt": claimed.origin.attempt if claimed.origin else None,
     }

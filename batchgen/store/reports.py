@@ -1,6 +1,6 @@
 """What people ask the ledger: counts, money, failures, one job. Each is a query; nothing is counted twice to be kept."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
@@ -15,7 +15,7 @@ from batchgen.core.pricing import Basis
 from batchgen.errors import UnknownBatch
 from batchgen.store import chains
 from batchgen.store.batches import Batch
-from batchgen.store.tables import artifacts, attempts, jobs
+from batchgen.store.tables import artifacts, attempts, batches, jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,13 @@ class Money:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """One batch in figures; `states` has every state."""
+    """One batch in figures; `states` has every state. `reused` of its images were made before, for other jobs."""
 
     batch: Batch
     states: dict[State, int]
     artifacts: int
     money: Money
+    reused: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,15 @@ def summary(tx: Connection, batch: Batch) -> Summary:
         .select_from(artifacts.join(jobs, jobs.c.id == artifacts.c.job_id))
         .where(jobs.c.batch_id == batch.id, TRIED, artifacts.c.replaced_at.is_(None))
     )
-    return Summary(batch, states, tx.execute(images).scalar_one(), money(tx, batch))
+    again = (
+        select(func.count())
+        .select_from(
+            artifacts.join(attempts, and_(attempts.c.job_id == artifacts.c.job_id, attempts.c.number == artifacts.c.attempt))
+        )
+        .where(attempts.c.batch_id == batch.id, attempts.c.origin_job_id.is_not(None), artifacts.c.replaced_at.is_(None))
+    )
+    count, reused = (tx.execute(query).scalar_one() for query in (images, again))
+    return Summary(batch, states, count, money(tx, batch), reused)
 
 
 def money(tx: Connection, batch: Batch) -> Money:
@@ -200,6 +209,15 @@ def job(tx: Connection, batch: Batch, custom_id: str) -> tuple[Row[Any], list[Ro
     return row, list(tries), list(files)
 
 
+def names(tx: Connection, job_ids: Iterable[int]) -> dict[int, str]:
+    """Jobs as `batch/custom_id`, by their ids."""
+    ids = set(job_ids)
+    if not ids:
+        return {}
+    query = select(jobs.c.id, batches.c.name, jobs.c.custom_id).join(batches, batches.c.id == jobs.c.batch_id)
+    return {row.id: f"{row.name}/{row.custom_id}" for row in tx.execute(query.where(jobs.c.id.in_(ids)))}
+
+
 def images_since(tx: Connection, moment: datetime, *, provider: str) -> int:
     """Images of a provider that came back since a moment, with those of which nobody kept who made them."""
     query = (
@@ -207,7 +225,11 @@ def images_since(tx: Connection, moment: datetime, *, provider: str) -> int:
         .select_from(
             attempts.join(artifacts, and_(artifacts.c.job_id == attempts.c.job_id, artifacts.c.attempt == attempts.c.number))
         )
-        .where(attempts.c.started_at >= moment, or_(attempts.c.provider == provider, attempts.c.provider.is_(None)))
+        .where(
+            attempts.c.started_at >= moment,
+            attempts.c.origin_job_id.is_(None),
+            or_(attempts.c.provider == provider, attempts.c.provider.is_(None)),
+        )
     )
     return tx.execute(query).scalar_one()
 

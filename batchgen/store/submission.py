@@ -188,6 +188,7 @@ def store(tx: Connection, manifest: int, batch: Batch, now: datetime) -> int:
         "cancel_requested": literal(False),
         "waits_for": literal(0),
         "has_children": literal(False),
+        "forgotten": literal(0),
         "created_at": literal(now, UtcTime),
     }
     known = exists().where(jobs.c.batch_id == batch.id, jobs.c.custom_id_key == staged.c.custom_id_key)

@@ -127,6 +127,7 @@ jobs = Table(
     Column("waits_for", Integer, nullable=False),  # how many of its parents have not succeeded
     Column("has_children", Boolean, nullable=False),  # whether others may wait for it
     Column("failed_by", Id, nullable=True),  # the job without whose result it could not be made; NULL: it failed by itself
+    Column("forgotten", Integer, nullable=False),  # what attempts up to this one have made is not used again for other jobs
     Column("created_at", UtcTime, nullable=False),
     Column("finished_at", UtcTime, nullable=True),
     UniqueConstraint("batch_id", "custom_id_key"),
@@ -171,6 +172,8 @@ attempts = Table(
     Column("cost_basis", String(10), nullable=True),  # computed, estimated, unknown; NULL: open
     Column("reserved_micros", BigInteger, nullable=True),  # the most it can cost; NULL: the model has no price
     Column("remark", ForeignText, nullable=True),  # what is not wrong and yet worth knowing: images of another size, ...
+    Column("origin_job_id", Id, nullable=True),  # whose images are used again, and which attempt made them; NULL: nobody's
+    Column("origin_attempt", Integer, nullable=True),
     PrimaryKeyConstraint("job_id", "number"),
     CheckConstraint("(outcome IS NULL) = (finished_at IS NULL)", name="closed_iff_finished"),
 )

@@ -98,7 +98,12 @@ class Budget:
     def claimed(self, claim: Claim) -> None:
         """Count a start, and say once where it reserves more than anybody knows it to cost."""
         self._scope.run.counted += Counted(reserved=claim.reserved_micros or 0)
-        if self.is_capped and not self._has_told and not pricing.is_published(claim.request, self._scope.plan.catalog):
+        if (
+            self.is_capped
+            and not self._has_told
+            and claim.origin is None
+            and not pricing.is_published(claim.request, self._scope.plan.catalog)
+        ):
             self._has_told = True
             self._observer.notice(_unpublished(claim))
 

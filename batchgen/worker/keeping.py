@@ -163,6 +163,8 @@ def _record(
 
 def ending_of(record: Record) -> Ending:
     """How the attempt ended whose answer lies on disk."""
+    if record.reused:
+        return Ending(Outcome.REUSED)
     came, wanted = len(record.images), record.wanted
     whole = came >= wanted
     return Ending(

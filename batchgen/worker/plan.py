@@ -9,6 +9,7 @@ from batchgen.core.outcome import Outcome
 from batchgen.core.pace import Limits
 from batchgen.core.pricing import Basis
 from batchgen.core.retry import Policy
+from batchgen.store.reuse import Rules
 from batchgen.worker.events import Closed
 
 
@@ -19,7 +20,7 @@ class Plan:
     `provider` is who makes their jobs, and `rows_for` tells which ones, as in `store.queue.Filter`. `account` is whose limits
     these are, `images_today` how many of its images of the day the ledger knows of; `folders` are the batches' own below the
     storage root; `copies` tells whether small sizes are rewritten, and copies in them are made; `catalog` has
-    the prices.
+    the prices; `reuse` says what that was made before is used again, None: nothing.
     """
 
     batches: Sequence[int]
@@ -35,6 +36,7 @@ class Plan:
     provider: str | None = None
     rows_for: Mapping[int, Sequence[str]] = field(default_factory=dict)
     catalog: Catalog = VENDORS
+    reuse: Rules | None = None
 
 
 def shared_out(
@@ -57,11 +59,14 @@ def shared_out(
 class Result:
     """Counts of jobs that became final in this run, and its money in USD micros. `halted` says why it ended early.
 
+    `reused` are those of the succeeded ones that took what was made before.
+
     `is_stuck` tells that it did so because nobody makes what its jobs wait for, which has its cause elsewhere.
     """
 
     succeeded: int = 0
     failed: int = 0
+    reused: int = 0
     images: int = 0
     cost_micros: int = 0
     estimated: int = 0
@@ -76,6 +81,7 @@ class Result:
         """Count an attempt and what became of its job."""
         self.succeeded += closed.state is State.SUCCEEDED
         self.failed += (closed.state is State.FAILED) + closed.failed_with_it
+        self.reused += closed.ending.outcome is Outcome.REUSED
         self.images += closed.images
         self.remarked += closed.ending.remark is not None
         self.estimated += closed.cost.basis is Basis.ESTIMATED

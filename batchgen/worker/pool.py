@@ -30,6 +30,7 @@ from batchgen.worker.ledger import Ledger
 from batchgen.worker.pace import Pacer
 from batchgen.worker.plan import Plan, Result
 from batchgen.worker.recovery import Recovery
+from batchgen.worker.reusing import Borrowing, Reuser
 from batchgen.worker.scope import Run, Scope
 from batchgen.worker.settle import Settler
 from batchgen.worker.taking import Gates, Taking
@@ -70,7 +71,8 @@ class Pool:
         self._budget = Budget(self._scope, observer)
         self._gates = Gates(self._scope, self._pacer, self._budget, doors.clock)
         self._hearing = Hearing(plan, self._pacer, self._scope, observer, doors.clock)
-        self._running: dict[asyncio.Task[Settled], Attempt] = {}
+        self._reuser: Reuser | None = None
+        self._running: dict[asyncio.Task[Settled], Attempt | Borrowing] = {}
         self._stop = asyncio.Event()
         self._wake = asyncio.Event()
         self._error: BaseException | None = None
@@ -112,11 +114,14 @@ class Pool:
         try:
             await self._reclaim()
             await asyncio.to_thread(desk.refuse_links, self._plan.folders)
-            await self._budget.open(self._ledger, self._clock().date())
-            await self._pacer.open(self._ledger, self._plan.images_today)
             renewing = asyncio.create_task(self._leases.keep_renewing(self._observer.alarm))
             try:
                 self._tools = Tools(self._provider, self._settler, desk, intake, self._leases, self._hear)
+                if self._plan.reuse is not None:
+                    self._reuser = Reuser(self._plan.reuse, self._scope, self._leases, desk, self._clock)
+                    await self._use_again(self._reuser)
+                await self._budget.open(self._ledger, self._clock().date())
+                await self._pacer.open(self._ledger, self._plan.images_today)
                 await self._dispatch()
             finally:
                 while self._running:
@@ -154,6 +159,29 @@ class Pool:
                 self.result.add(one)
                 self._observer.reclaimed(one)
         return bool(taken)
+
+    async def _use_again(self, reuser: Reuser) -> None:
+        """What was made before comes first: it costs nothing, and a halt for money or a key does not keep it back.
+
+        What that lets go on may have been made before, too.
+        """
+        began = -1
+        while began < self.result.reused and not self._stop.is_set():
+            began = self.result.reused
+            async for job_ids in reuser.pages(self._ledger):
+                if self._stop.is_set() or self._scope.limit_reached:
+                    break
+                await self._borrow(reuser, job_ids)
+                while self._running:
+                    await asyncio.wait(self._running)
+        if self.result.reused:
+            self._observer.notice(f"made before and used again, for nothing: {self.result.reused:,}")
+
+    async def _borrow(self, reuser: Reuser, job_ids: Sequence[int]) -> None:
+        """Start those of these jobs for which there is something to use again."""
+        async with self._run.turn():
+            for claim in await self._ledger.write_first(lambda tx: reuser.take(tx, job_ids)):
+                self._start(claim)
 
     async def _dispatch(self) -> None:
         look_first = False
@@ -247,7 +275,7 @@ class Pool:
         return bool(claims) or take.has_to_wait
 
     async def _take(self, free: int, only: Sequence[int] | None = None) -> tuple[Taking, list[Claim]]:
-        take = Taking(self._gates, self._leases, free, only)
+        take = Taking(self._gates, self._leases, free, only, self._reuser)
         async with self._run.turn():
             claims = await self._ledger.write_first(take)
             take.tell_pacer(claims)
@@ -275,7 +303,9 @@ class Pool:
     def _start(self, claim: Claim) -> None:
         self._scope.claimed(claim)
         self._budget.claimed(claim)
-        attempt = Attempt(claim, self._tools)
+        attempt: Attempt | Borrowing = Attempt(claim, self._tools)
+        if claim.origin is not None and self._reuser is not None:
+            attempt = Borrowing(claim, self._tools, self._reuser.spoiled)
         task = asyncio.create_task(attempt.run())
         self._running[task] = attempt
         task.add_done_callback(self._done)
@@ -303,7 +333,7 @@ class Pool:
     def _observe(self, settled: Settled) -> None:
         self._scope.settled(settled)
         self._budget.settled(settled)
-        if settled.cost.micros == 0:
+        if settled.cost.micros == 0 and settled.claim.origin is None:
             # Nothing was billed, so nothing was made.
             self._pacer.give_back(settled.claim.request.images)
         self.result.add(settled)

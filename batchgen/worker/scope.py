@@ -94,7 +94,8 @@ class Scope:
     def filter(self) -> Filter:
         """For the claim."""
         plan, only = self.plan, tuple(self.run.open) if self.limit_reached else None
-        return Filter(plan.batches, tuple(self.blocked_models), only, plan.provider, plan.rows_for)
+        apart = plan.reuse is not None and plan.reuse.within_batch
+        return Filter(plan.batches, tuple(self.blocked_models), only, plan.provider, plan.rows_for, apart)
 
     def most(self, free: int) -> int:
         """How many of so many free slots may be filled at once."""

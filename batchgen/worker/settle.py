@@ -77,7 +77,9 @@ class Settler:
                 return None  # still not needed, and told before
         else:
             words = "the worker died while storing the answer"
-            lost = replace(ending, outcome=Outcome.UNKNOWN, error_code="lost_answer", error_message=words)
+            # What was made before is on disk all the same, and nobody was asked for it.
+            outcome = Outcome.LOST if record.reused else Outcome.UNKNOWN
+            lost = replace(ending, outcome=outcome, error_code="lost_answer", error_message=words)
             closed = await self._close(attempt, lost, None)
             await asyncio.to_thread(desk.discard, record)
         return Reclaimed(batch_id=opened.batch_id, **_facts(closed))

@@ -14,6 +14,7 @@ from batchgen.store.queue import Claim
 from batchgen.worker.budget import Budget
 from batchgen.worker.lease import Leases
 from batchgen.worker.pace import Pacer
+from batchgen.worker.reusing import Reuser
 from batchgen.worker.scope import Scope
 
 
@@ -30,11 +31,14 @@ class Gates:
 class Taking:
     """Called with a transaction, and perhaps again with another one if the first came to nothing.
 
-    `only` are the jobs to choose from. Where none was taken, `full` is the cap that the first in order does not fit into.
+    `only` are the jobs to choose from; what `reuser` finds comes first and passes no gate. Where none was taken, `full` is the
+    cap that the first in order does not fit into.
     """
 
-    def __init__(self, gates: Gates, leases: Leases, free: int, only: Collection[int] | None = None) -> None:
-        self._gates, self._leases, self._free, self._only = gates, leases, free, only
+    def __init__(
+        self, gates: Gates, leases: Leases, free: int, only: Collection[int] | None = None, reuser: Reuser | None = None
+    ) -> None:
+        self._gates, self._leases, self._free, self._only, self._reuser = gates, leases, free, only, reuser
         self._refused: list[tuple[int, Full]] = []
         self._begin()
 
@@ -48,6 +52,8 @@ class Taking:
     def __call__(self, tx: Transaction) -> list[Claim]:
         self._begin()
         pacer = self._gates.pacer
+        if self._reuser is not None and (again := self._reuser.next(tx, self._free)):
+            return again
         self._gates.budget.hold(tx)
         if not pacer.is_limited:
             return self._jobs(tx, self._free)

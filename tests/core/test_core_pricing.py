@@ -217,6 +217,7 @@ def test_text_and_image_output_have_their_own_rates(usage, micros):
 
 
 FREE = {
+    Outcome.REUSED,
     Outcome.REJECTED,
     Outcome.RATE_LIMITED,
     Outcome.UNAVAILABLE,

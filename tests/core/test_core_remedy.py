@@ -5,7 +5,7 @@ import pytest
 from batchgen.core.outcome import Outcome
 from batchgen.core.remedy import remedy
 
-NOTHING_TO_DO = {Outcome.SUCCEEDED, Outcome.RATE_LIMITED, Outcome.RELEASED, Outcome.LOST, Outcome.SUPERSEDED}
+NOTHING_TO_DO = {Outcome.REUSED, Outcome.SUCCEEDED, Outcome.RATE_LIMITED, Outcome.RELEASED, Outcome.LOST, Outcome.SUPERSEDED}
 
 # outcome, code, status, what the sentence must name
 TOLD = [

@@ -18,6 +18,7 @@ ONCE_UNKNOWN = Record(attempt=2, failures=1, unknowns=1)
 # outcome, policy, record: state, failures counted, unknowns counted. The delay is checked apart.
 TABLE = [
     *((Outcome.SUCCEEDED, RETRY, record, State.SUCCEEDED, 0, 0) for record in (FIRST, LAST)),
+    *((Outcome.REUSED, RETRY, record, State.SUCCEEDED, 0, 0) for record in (FIRST, LAST)),
     *((Outcome.REJECTED, RETRY, record, State.FAILED, 0, 0) for record in (FIRST, LAST)),
     *((Outcome.RATE_LIMITED, RETRY, record, State.PENDING, 0, 0) for record in (FIRST, LAST)),
     *((Outcome.OFFLINE, RETRY, record, State.PENDING, 0, 0) for record in (FIRST, LAST)),

@@ -83,6 +83,7 @@ def test_the_columns_are_those_of_the_manual():
         *("operation", "image", "mask", "markup", "input_fidelity", "stream", "partial_images", "svg_model", "svg_effort"),
         "copies",
         "provider",
+        "reused_from",
     ) == COLUMNS
 
 

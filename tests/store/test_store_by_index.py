@@ -26,6 +26,7 @@ from batchgen.store import (
     outlook,
     queue,
     reports,
+    reuse,
     shares,
     shelf,
     spending,
@@ -34,6 +35,7 @@ from batchgen.store.closing import Closing, Finish
 from batchgen.store.leases import Lease
 from batchgen.store.queue import Filter
 from batchgen.store.remaining import remaining
+from batchgen.store.reuse import Rules, Search
 
 # The index of what is running holds no more than that.
 _LARGE = re.compile(r"SCAN (jobs|parents|attempts|artifacts|dependencies)\b(?! USING INDEX ix_jobs_reclaim)")
@@ -110,6 +112,26 @@ _ASKED = {
     "cancel": lambda tx, batch, ledger: control.cancel(tx, batch, [], ledger.at(5)),
     "cancel one": lambda tx, batch, ledger: control.cancel(tx, batch, ["waiting"], ledger.at(5)),
     "verify": lambda tx, batch, _: list(shelf.artifacts_of(tx, batch)),
+    "what was made before, of a batch": lambda tx, batch, _: reuse.page(tx, (batch.id, ("",)), Rules(), reuse.START),
+    "what was made before, of what is next": lambda tx, batch, ledger: reuse.among_due(
+        tx, Filter([batch.id]), Rules(), ledger.at(400), 5
+    ),
+    "use again": lambda tx, batch, ledger: reuse.take(
+        tx,
+        Filter([batch.id], only_jobs=ledger.ids("waiting"), provider="openai"),
+        Lease("two", ledger.at(500)),
+        Search(Rules(), "openai", ledger.at(400)),
+    ),
+    "use again within the batch": lambda tx, batch, ledger: reuse.take(
+        tx,
+        Filter([batch.id], only_jobs=ledger.ids("waiting"), provider="openai"),
+        Lease("two", ledger.at(500)),
+        Search(Rules(within_batch=True), "openai", ledger.at(400)),
+    ),
+    "claim one of those that are the same": lambda tx, batch, ledger: queue.claim(
+        tx, Filter([batch.id], apart=True), Lease("two", ledger.at(500)), ledger.at(400), lambda _: 1, most=5
+    ),
+    "whose images": lambda tx, _, ledger: reports.names(tx, ledger.ids("done")),
     "known paths": lambda tx, *_: shelf.known_paths(tx, ["shop/done.png"]),
 }
 

@@ -121,7 +121,7 @@ def test_a_claim_says_all_that_the_attempt_needs(ledger):
     claim = ledger.claim("worker", at=3, lease_s=60, reserve=123)
     request = Request("generate", "gpt-image-2", "a red fox", {"n": 2, "size": "1024x1024"})
     named = (ledger.job("fox", "shop").id, 1, "Shop", "Fox")
-    told = {"batch_id": ledger.batch("shop").id, "started_at": ledger.at(3)}
+    told = {"batch_id": ledger.batch("shop").id, "fingerprint": request.fingerprint, "started_at": ledger.at(3)}
     assert replace(claim, once="") == queue.Claim(*named, request, 0, 0, 123, have=(), replaces=(), **told)
     job, attempt = ledger.job("fox", "shop"), ledger.attempts("fox", "shop")[0]
     assert (job.state, job.attempt, job.lease_owner, job.lease_expires_at) == (State.RUNNING, 1, "worker", ledger.at(63))

@@ -1,5 +1,7 @@
 """A worker in a process of its own that is killed at a named point. Run as a script: FOLDER BATCH POINT NTH.
 
+It uses again what was made before.
+
 The server that it asks is in this process too, and writes every image that it made to FOLDER/made.
 """
 
@@ -13,6 +15,7 @@ from scripted_server import ScriptedServer, images
 from worker_bench import Bench
 
 from batchgen.store import batches
+from batchgen.store.reuse import Rules
 
 
 async def main(folder: Path, name: str) -> None:
@@ -29,7 +32,8 @@ async def main(folder: Path, name: str) -> None:
     (folder / "made").mkdir(exist_ok=True)
     behaviour = images()
     object.__setattr__(behaviour, "answer", answer)
-    async with ScriptedServer(then=behaviour) as server, bench.pool(server, bench.plan(batch, concurrency=1)) as pool:
+    plan = bench.plan(batch, concurrency=1, reuse=Rules())
+    async with ScriptedServer(then=behaviour) as server, bench.pool(server, plan) as pool:
         await pool.run()
 
 
