@@ -55,7 +55,7 @@ def test_rows_ask_whom_they_name(shop: tuple[Program, Stage, Stage]) -> None:
     assert "pace of bad: " in program.run("status").stdout
     shown = program.json("show", "m", "b")
     assert (shown["provider"], [attempt["provider"] for attempt in shown["attempts"]][-1]) == ("bad", "bad")
-    assert ",bad\n" in program.run("export", "m", "--format", "csv").stdout
+    assert ",bad,\n" in program.run("export", "m", "--format", "csv").stdout
 
 
 def test_a_matrix_varies_what_a_provider_accepts(shop: tuple[Program, Stage, Stage]) -> None:
