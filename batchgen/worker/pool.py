@@ -294,7 +294,10 @@ class Pool:
         scope, now = self._scope, self._clock()
         left = await self._ledger.read(lambda tx: remainder.look(tx, scope, self._budget.room(tx, now), now, free))
         if left.fitting:
-            await self._take(free, left.fitting)
+            _, claims = await self._take(free, left.fitting)
+            if not claims:
+                # Somebody else was faster, or makes what these wait for.
+                await self._nap(_AGAIN_S)
         elif left.due_at is None and left.jobs:
             self.halt(halting.cap_reached(left, now))
         else:
