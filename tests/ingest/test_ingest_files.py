@@ -266,7 +266,7 @@ def _peak(desk, rows: int) -> int:
 
 
 def test_memory_does_not_grow_with_the_rows(desk):
-    """Ten times the rows need no more memory."""
-    _peak(desk, 1500)  # what is loaded and cached once
-    few, many = _peak(desk, 2_000), _peak(desk, 20_000)
+    """Seven times the rows need no more memory."""
+    _peak(desk, 1_100)  # what is loaded and cached once
+    few, many = _peak(desk, 1_500), _peak(desk, 10_500)
     assert many < 1.2 * few
