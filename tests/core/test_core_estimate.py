@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
+import tariff
 
 from batchgen.core import pricing
 from batchgen.core.catalog import VENDORS
@@ -48,6 +49,24 @@ def test_a_request_costs_what_an_attempt_at_it_should(model, request_of):
     bills_text = pricing.price_on(model, DAY).text_out is not None
     text = 2 * request.images * pricing.MOST_OUTPUT_TEXT_TOKENS * 10 if bills_text else 0
     assert (cost.least, cost.most) == (cost.likely, cost.likely + text)
+
+
+@pytest.mark.parametrize(("model", "quality", "size", "tokens"), list(tariff.figures()))
+def test_an_estimate_is_what_the_reference_says(model, quality, size, tokens):
+    """Every published figure: alone, several in one request, with previews, with input images; to the micro.
+
+    The prompt has eleven bytes: three tokens, six that its encoding adds, and 64 for each input image.
+    """
+    forms = [({}, 0, 0), ({"n": 3}, 0, 0), ({"n": 2, "stream": True, "partial_images": 2}, 0, 2), ({"n": 2}, 2, 0)]
+    for more, inputs, previews in forms:
+        n = more.get("n", 1)
+        found = _estimate(_request(model, (PICTURE,) * inputs, quality=quality, size=size, **more)).cost
+        assert found.likely == tariff.micros(
+            model,
+            text_in=n * (3 + 6 + 64 * inputs),
+            image_in=n * tariff.INPUT_IMAGE[model] * inputs,
+            image_out=n * (tokens + tariff.PREVIEW * previews),
+        )
 
 
 def test_requests_of_a_kind_are_one_line():

@@ -8,9 +8,10 @@ import pytest
 
 from batchgen.core import output_tokens, pricing
 from batchgen.core.catalog import VENDORS, Catalog
+from batchgen.core.input_tokens import input_image_tokens, most_input_image_tokens
 from batchgen.core.output_tokens import FIGURES, Span, published, span
 from batchgen.core.prices import PRICES, Price, in_force
-from batchgen.core.request import Request
+from batchgen.core.request import Input, Request
 from batchgen.core.sizes import fault
 from batchgen.core.usage import Usage
 
@@ -62,6 +63,30 @@ def test_the_vendor_s_rounded_dollars(quality):
     assert [round(Decimal(cost) / MILLION, 3) for cost in costs] == [Decimal(usd) for usd in ROUNDED[quality]]
 
 
+@pytest.mark.parametrize(
+    ("quality", "usd"), [("low", ".005 .006 .006"), ("medium", ".011 .015 .015"), ("high", ".036 .052 .052")]
+)
+def test_the_published_dollars_of_mini_lie_above_its_rates(quality, usd):
+    """Reference 5.2: the guide's figures of gpt-image-1-mini are more than tokens times rate, which a bill was."""
+    for size, told in zip(SIZES, map(Decimal, usd.split()), strict=True):
+        tokens = published("gpt-image-1-mini", quality, size)
+        assert Decimal(pricing.cost_micros("gpt-image-1-mini", Usage(output_tokens=tokens), DAY)) / MILLION < told
+
+
+@pytest.mark.parametrize(("tokens", "usd"), [(1024, ".0082"), (1536, ".0123")])
+def test_dollars_of_input_images(tokens, usd):
+    """Reference 5.5: one of 1024x1024, and the most that the newer models can bill one as."""
+    assert tokens in (input_image_tokens("gpt-image-2", 1024, 1024, None), most_input_image_tokens("gpt-image-2"))
+    cost = pricing.cost_micros("gpt-image-2", Usage(input_image_tokens=tokens, output_tokens=0), DAY)
+    assert round(Decimal(cost) / MILLION, 4) == Decimal(usd)
+
+
+def test_the_text_of_an_edit_is_bounded_by_what_was_measured():
+    """Reference 5.5: a prompt of 13 tokens was billed as 28 to 50 with an input image; no text has more tokens than bytes."""
+    request = Request("edit", "gpt-image-1.5", "a" * 13, {}, (Input("image", "/cup.png", "00", "image/png", 1024, 1024, 9),))
+    assert pricing.most_usage(request).input_text_tokens >= 50
+
+
 def test_a_bill_that_was_measured():
     """A low image of gpt-image-1-mini was billed at 0.0022: tokens times rate, and less than its published table says."""
     assert (
@@ -90,6 +115,12 @@ def test_what_was_measured_lies_within_the_bounds(model, quality, size, tokens):
     assert found.least <= tokens <= found.most
     assert found.least < found.likely < found.most
     assert published(model, quality, size) is None
+
+
+def test_what_a_server_was_seen_to_choose_lies_within_the_bounds():
+    """Reference 5.4: with the quality left open a 2.6 took up to some 5,800 tokens for 1024x1024."""
+    found = span("gpt-image-2.6-flare", "auto", "1024x1024")
+    assert found.least < 5800 < found.most
 
 
 @pytest.mark.parametrize("model", FORMULA_MODELS)
