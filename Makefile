@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TESTS ?= tests
 ROUNDS ?= 5
 
-.PHONY: demo test torture caps faults bench check clean
+.PHONY: demo test torture caps bill faults bench check clean
 
 # The bundled manifest on the built-in sandbox: no key, no cost.
 demo: $(VENV)/.base
@@ -20,9 +20,14 @@ test: $(VENV)/.test
 torture: $(VENV)/.test
 	cd tests && ../$(BIN)/python -m torture.torture $(if $(KILLS),--kills $(KILLS)) $(if $(DATABASE),--database '$(DATABASE)')
 
-# Four processes on one PostgreSQL under a cap of a dollar a day, twenty times; RUNS=4, DATABASE=postgresql://... for others.
+# Four processes on one PostgreSQL under a cap of a dollar a day, twenty times with faults and twenty times without; RUNS=4,
+# DATABASE=postgresql://... for others.
 caps: $(VENV)/.test
 	cd tests && ../$(BIN)/python -m caps.trial $(if $(RUNS),--runs $(RUNS)) $(if $(DATABASE),--database '$(DATABASE)')
+
+# Every prompt of a file on a server with all its faults, and each attempt of the ledger against the server's log of it.
+bill: $(VENV)/.test
+	cd tests && ../$(BIN)/python -m bill.trial $(if $(PROMPTS),--prompts '$(abspath $(PROMPTS))')
 
 # Every fault of the table put to the program; prints what became of each and writes it to docs/faults.md.
 faults: $(VENV)/.test

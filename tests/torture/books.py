@@ -7,13 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import tariff
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
+
+# What leaves one image of a request unmade.
+_ONE_LESS = frozenset({"fewer", "stream_error"})
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """As it stands in the ledger. `cost` is None where it is not known, `images` how many artifacts came of it."""
+    """As it stands in the ledger. `cost` is None where it is not known, `images` how many artifacts came of it.
+
+    `tokens` are those of the input's text and images and of the output, `request_id` is the server's word for it.
+    """
 
     job_id: int
     worker: str
@@ -22,11 +29,17 @@ class Attempt:
     cost: int | None
     at_most: int
     images: int
+    basis: str | None
+    request_id: str | None
+    tokens: tuple[int | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request as the server saw it. `images` were made and billed, `delivered` are those it sent whole."""
+    """One request as the server saw it. `images` were made and billed, `delivered` are those it sent whole.
+
+    `cost` is that of its `tokens` by the tariff, and not by the prices of the program.
+    """
 
     label: str
     prompt: str
@@ -34,6 +47,8 @@ class Asked:
     cost: int
     images: int
     delivered: int
+    request_id: str
+    tokens: tuple[int, ...]
 
     @property
     def billed(self) -> bool:
@@ -63,9 +78,10 @@ class Ledger:
         """Every attempt by the label that went with its request."""
         rows = self._ask(
             "SELECT a.job_id, a.number, a.worker, a.outcome, a.error_code, a.cost_micros, a.reserved_micros,"
-            " (SELECT count(*) FROM artifacts f WHERE f.job_id = a.job_id AND f.attempt = a.number) AS images FROM attempts a"
+            " (SELECT count(*) FROM artifacts f WHERE f.job_id = a.job_id AND f.attempt = a.number) AS images,"
+            " a.cost_basis, a.provider_request_id, a.input_text_tokens, a.input_image_tokens, a.output_tokens FROM attempts a"
         )
-        return {f"batchgen-{row[0]}-{row[1]}": Attempt(row[0], *row[2:]) for row in rows}
+        return {f"batchgen-{row[0]}-{row[1]}": Attempt(row[0], *row[2:10], tuple(row[10:])) for row in rows}
 
     def images(self) -> dict[str, int]:
         """How many images each job has, by custom_id."""
@@ -86,9 +102,11 @@ def log_of(path: Path) -> list[Asked]:
 
 def _asked(line: dict[str, Any]) -> Asked:
     fate = line["outcome"] if line["status"] in (None, 200) else str(line["status"])
-    made = line["n"] - (fate == "fewer") if line["billed"] else 0
+    made = line["n"] - (fate in _ONE_LESS) if line["billed"] else 0
     delivered = made if fate in ("succeeded", "fewer") else 0
-    return Asked(line["client_request_id"], line["prompt"], fate, line["cost_micros"], made, delivered)
+    tokens = tuple(line[name] for name in ("input_text_tokens", "input_image_tokens", "output_tokens"))
+    told = (line["request_id"], tokens)
+    return Asked(line["client_request_id"], line["prompt"], fate, tariff.bill(line), made, delivered, *told)
 
 
 def safe_answers(root: Path) -> set[str]:
