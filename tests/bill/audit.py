@@ -15,9 +15,10 @@ from .rows import row_of
 _MADE_ALL_THE_SAME = frozenset({"504", "524", "reset", "cut", "bad_json", "bad_base64", "not_image", "html", "empty"}) | {
     *("fewer", "hang", "drip", "stream_error", "stream_end")
 }
-# Whole answers in which nobody can read what was used, and ends after which nobody can know.
+# Whole answers in which nobody can read what was used, and ends after which nobody can know: also a stream without any image.
 _SAYS_NOTHING = frozenset({"html", "bad_json"})
 _LOST = frozenset({"504", "524", "reset", "cut", "hang", "stream_end"})
+_LOST_AS_STREAM = frozenset({"empty", "fewer"})
 # For each input image the text of an edit is taken to be so much longer.
 _MORE_TEXT = 64
 
@@ -95,7 +96,7 @@ def _wrong(attempt: Attempt, asked: Asked | None, line: Mapping[str, Any]) -> It
         if attempt.cost != 0:
             yield "was never asked for and is not free"
     elif attempt.basis == "unknown":
-        if asked.fate not in _LOST and not (asked.fate == "empty" and row_of(asked.prompt).previews is not None):
+        if asked.fate not in _LOST and not (asked.fate in _LOST_AS_STREAM and row_of(asked.prompt).previews is not None):
             yield "is unknown for no reason"
         if asked.cost > attempt.at_most:
             yield "cost more than was reserved"
