@@ -2,17 +2,19 @@
 
     python -m caps.trial [--runs N] [--database URL]
 
-Half of the runs meet a server with faults. Each has an empty ledger and begins with all four processes at once. What was spent
-is what the server's own log says it would have billed. Ends with 1 if a promise did not hold.
+So many runs meet a server with faults, and so many one without; one of each is on SQLite beside them. Each has an empty ledger
+and begins with all four processes at once. What was spent is what the server's own log says it would have billed. Ends with 1
+if a promise did not hold.
 """
 
 import argparse
 import os
+import random
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,12 +51,12 @@ class Trial:
             yield f"not every process halted at the cap: {self.codes}, {self.said[-500:]}"
 
 
-def trial(database: str, faults: str, cap_cents: int = CAP_CENTS) -> Trial:
-    """One run on an empty database."""
+def trial(database: str, faults: str, cap_cents: int = CAP_CENTS, number: int = 0) -> Trial:
+    """One run on an empty database; with each number other prompts meet the faults, in another order of prices."""
     today = datetime.now(UTC).date()
     with tempfile.TemporaryDirectory(prefix="batchgen-caps-") as name:
         folder = Path(name)
-        _write_rows(folder / "m.csv", 2 * cap_cents)
+        _write_rows(folder / "m.csv", 2 * cap_cents, random.Random(number))
         with _server(folder, faults) as environment:
             environment["BATCHGEN_BUDGET__PER_DAY_USD"] = f"{cap_cents / 100:.2f}"
             command = [sys.executable, "-m", "batchgen", "--database", database]
@@ -74,12 +76,10 @@ class Midnight(Exception):
     """The day has turned meanwhile, and with it the cap: this run says nothing."""
 
 
-def _write_rows(path: Path, count: int) -> None:
+def _write_rows(path: Path, count: int, chance: random.Random) -> None:
     """More than the cap lets through, of two prices; now and then two images in one request."""
-    rows = [
-        f"row-{n},a sign with the number {n},{'medium' if n % 3 == 0 else 'low'},{2 if n % 10 == 0 else 1}"
-        for n in range(count)
-    ]
+    kinds = chance.choices(["low,1", "medium,1", "low,2"], [6, 3, 1], k=count)
+    rows = [f"row-{n},a sign with the number {chance.randrange(10**6)},{kind}" for n, kind in enumerate(kinds)]
     path.write_text("\n".join(["custom_id,prompt,quality,n", *rows]) + "\n", encoding="utf-8")
 
 
@@ -103,37 +103,46 @@ def _server(folder: Path, faults: str) -> Iterator[dict[str, str]]:
 
 
 def main(runs: int, database: str | None) -> int:
-    """All runs, on the named server (which must allow new databases) or one out of a wheel."""
+    """All runs, on the named server (which must allow new databases) or one out of a wheel, and one of each kind on SQLite."""
     if database is not None:
         os.environ["TEST_POSTGRES_URL"] = database
     broken: list[str] = []
-    with started() as server:
-        for number in range(runs):
-            faults = FAULTS if number % 2 else ""
-            broken += (found := list(_one(server, number, faults)))
-            for words in found:
-                print(f"DOES NOT HOLD: {words}")
+    with started() as server, tempfile.TemporaryDirectory(prefix="batchgen-caps-") as folder:
+        for kind, faults in (("none", ""), ("faults", FAULTS)):
+            done = [_one(_postgres(server), kind, faults, number) for number in range(runs)]
+            billed = [found.billed_micros / 1e6 for found in done if found]
+            print(f"     {kind:6}  lowest ${min(billed):.6f}, highest ${max(billed):.6f} of {len(billed)}" if billed else "")
+            done.append(_one(nullcontext(f"sqlite:///{folder}/{kind}.db"), f"{kind}, SQLite", faults, runs))
+            broken += [words for found in done if found for words in found.broken(faults)]
+    for words in broken:
+        print(f"DOES NOT HOLD: {words}")
     print("the cap holds" if not broken else f"{len(broken)} promises were broken")
     return bool(broken)
 
 
-def _one(server: Postgres, number: int, faults: str) -> Iterator[str]:
+@contextmanager
+def _postgres(server: Postgres) -> Iterator[str]:
     url = server.create()
     try:
-        done = trial(url, faults)
-    except Midnight:
-        print(f"{number + 1:3}  the day has turned")
-        return
+        yield url
     finally:
         server.drop(url)
-    kind, billed = "faults" if faults else "none", done.billed_micros / 1e6
-    print(f"{number + 1:3}  {kind:6}  {done.requests:4} requests  ${billed:.6f} billed", flush=True)
-    yield from done.broken(faults)
+
+
+def _one(database: AbstractContextManager[str], kind: str, faults: str, number: int) -> Trial | None:
+    with database as url:
+        try:
+            done = trial(url, faults, number=number)
+        except Midnight:
+            print("     the day has turned")
+            return None
+    print(f"{number + 1:3}  {kind:6}  {done.requests:4} requests  ${done.billed_micros / 1e6:.6f} billed", flush=True)
+    return done
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--runs", type=int, default=20, help="of each kind")
     parser.add_argument("--database")
     given = parser.parse_args()
     sys.exit(main(given.runs, given.database))
