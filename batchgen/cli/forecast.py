@@ -51,5 +51,5 @@ def _words(found: "Forecast") -> str:
     if found.reused:
         told += f"; made before and used again: {counted(found.reused, 'job')}"
     if found.looked_at < found.jobs:
-        told += f" (by the first {found.looked_at:,} of {counted(found.jobs, 'job')})"
+        told += f" (by {found.looked_at:,} of {counted(found.jobs, 'job')})"
     return told

@@ -4,38 +4,24 @@ Read in parts, so that memory does not grow with them.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from msgspec import structs
-from sqlalchemy import Connection, Select, and_, bindparam, literal_column, select, tuple_
+from sqlalchemy import Connection, Select, and_, bindparam, literal_column, select
 
 from batchgen.core import chains as naming
 from batchgen.core.chains import Parent
 from batchgen.core.job import State
 from batchgen.core.request import Input, Request, restored
 from batchgen.core.sizes import edges_of
+from batchgen.store import remaining
 from batchgen.store.batches import Batch
-from batchgen.store.reuse import Wish
+from batchgen.store.remaining import Remaining
 from batchgen.store.submission import staged
 from batchgen.store.tables import jobs
 
 _ROWS_AT_ONCE = 1000
-# Written out and no parameter: else the database cannot tell that an index of that state's rows will do.
-_IS_PENDING = jobs.c.state == literal_column(f"'{State.PENDING}'")
-
-_TOLD = (
-    *(jobs.c.id, jobs.c.position, jobs.c.operation, jobs.c.model),
-    *(jobs.c.request, jobs.c.fingerprint, jobs.c.provider),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Coming:
-    """A job that is to be made, and the provider that its row names, empty for that of its batch."""
-
-    wish: Wish
-    provider: str
 
 
 def staged_rows(tx: Connection, manifest: int, batch: Batch | None) -> Iterator[tuple[Request, bool]]:
@@ -48,15 +34,11 @@ def staged_rows(tx: Connection, manifest: int, batch: Batch | None) -> Iterator[
         after = part[-1].position
 
 
-def pending(tx: Connection, batches: Sequence[Batch]) -> Iterator[Coming]:
-    """Jobs of batches that nobody is working on, in the order of the batches and their manifests."""
+def pending(tx: Connection, batches: Sequence[Batch], share: float = 1.0) -> Iterator[Remaining]:
+    """What remains to be made of batches, in their order and that of their manifests; or about such a share of it."""
     for batch in batches:
-        after = (-1, -1)
-        while part := tx.execute(_pending_part(batch, after)).all():
-            for row in part:
-                request = _with_sizes(tx, restored(row.operation, row.model, row.request), None, batch)
-                yield Coming(Wish(row.id, batch.id, row.fingerprint, request), row.provider)
-            after = (part[-1].position, part[-1].id)
+        for job in remaining.of_batch(tx, batch.id, share):
+            yield replace(job, request=_with_sizes(tx, job.request, None, batch))
 
 
 def _staged_part(manifest: int, batch: Batch | None) -> Select[Any]:
@@ -68,15 +50,6 @@ def _staged_part(manifest: int, batch: Batch | None) -> Select[Any]:
         .select_from(staged.outerjoin(jobs, same_name) if batch else staged)
         .where(staged.c.manifest == manifest, staged.c.operation != "", staged.c.position > bindparam("after"))
         .order_by(staged.c.position)
-        .limit(_ROWS_AT_ONCE)
-    )
-
-
-def _pending_part(batch: Batch, after: tuple[int, int]) -> Select[Any]:
-    return (
-        select(*_TOLD)
-        .where(jobs.c.batch_id == batch.id, _IS_PENDING, tuple_(jobs.c.position, jobs.c.id) > tuple_(*after))
-        .order_by(jobs.c.position, jobs.c.id)
         .limit(_ROWS_AT_ONCE)
     )
 

@@ -1,7 +1,8 @@
 """What a run is going to cost, told before its first request.
 
 That request does not wait for a million rows to be read: a few thousand are looked at, and the rest is taken to be like them.
-Only where it matters whether some amount is passed are more of them read, until it is or none is left.
+Where an amount is in question all of some more are, or as many from everywhere among what waits; then coming near to the
+amount is enough to ask, since rows like these may have been missed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,16 +17,18 @@ from batchgen.core.output_tokens import Span
 from batchgen.store import outlook, reports
 from batchgen.store.batches import Batch
 from batchgen.store.engine import Transaction
-from batchgen.store.outlook import Coming
+from batchgen.store.remaining import Remaining
 from batchgen.store.reuse import Rules, Search, Wish, offers
 
-# Takes some 50 ms.
-_LOOKED_AT = 2000
+# Where nothing depends on it, and where an amount is in question.
+_LOOKED_AT, _WEIGHED = 2000, 10_000
+# How much more all jobs may come to than such a part of them says.
+_MISSED = 1.25
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """`jobs` are to be started, `estimate` is of the first `looked_at`. `is_above` tells that they may pass the amount.
+    """`jobs` are to be started, `estimate` is of the `looked_at`; `above_micros` is the amount in question.
 
     Of those that were looked at, `made_before` are in no estimate: they are used again.
     """
@@ -33,8 +36,16 @@ class Forecast:
     jobs: int
     looked_at: int
     estimate: Estimate
-    is_above: bool = False
+    above_micros: int | None = None
     made_before: int = 0
+
+    @property
+    def is_above(self) -> bool:
+        """Whether they may pass the amount in question; what has no price may come to any."""
+        if self.above_micros is None:
+            return False
+        most = self.cost.most if self.cost else 0
+        return self.estimate.unpriced > 0 or most * (1 if self.looked_at == self.jobs else _MISSED) > self.above_micros
 
     @property
     def reused(self) -> int:
@@ -68,11 +79,13 @@ class Again:
     owners: Mapping[int, str]
     now: datetime
 
-    def found(self, tx: Transaction, part: Sequence[Coming], taken: set[tuple[int, int]]) -> set[int]:
+    def found(self, tx: Transaction, part: Sequence[Remaining], taken: set[tuple[int, int]]) -> set[int]:
         """The jobs of which something was made before, by what the ledger knows: files are not looked at."""
         by_maker: dict[str, list[Wish]] = {}
         for one in part:
-            by_maker.setdefault(one.provider or self.owners[one.wish.batch_id], []).append(one.wish)
+            if not one.is_begun:
+                wish = Wish(one.job_id, one.batch_id, one.fingerprint, one.request)
+                by_maker.setdefault(one.provider or self.owners[one.batch_id], []).append(wish)
         found: set[int] = set()
         for maker, wishes in by_maker.items():
             found |= offers(tx, wishes, Search(self.rules, maker, self.now, taken=taken)).keys()
@@ -88,30 +101,22 @@ def forecast(
     *,
     again: Again | None = None,
 ) -> Forecast:
-    """Look at what waits, at the prices of a day. `above_micros` is the amount in question, None without one.
-
-    What has no price may come to any amount.
-    """
+    """Look at what waits, at the prices of a day. `above_micros` is the amount in question, None without one."""
     catalog, day = prices
     waiting = reports.unfinished(tx, [batch.id for batch in batches])[State.PENDING]
     jobs = waiting if limit is None else min(waiting, limit)
-    waiting_jobs = islice(outlook.pending(tx, batches), jobs)
+    most, share = (_LOOKED_AT, 1.0) if above_micros is None else (_WEIGHED, _WEIGHED / max(jobs, 1))
+    # A share of all that waits is looked at to its end, however many that turn out to be: the last rows may be the dear ones.
+    stop = min(jobs, most) if above_micros is None or jobs < waiting else None
+    coming = islice(outlook.pending(tx, batches, share), stop)
     tally, looked_at, reused = Tally(catalog), 0, 0
     taken: set[tuple[int, int]] = set()
-    while True:
-        part = list(islice(waiting_jobs, _LOOKED_AT))
+    while part := list(islice(coming, _LOOKED_AT)):
         made = again.found(tx, part, taken) if again is not None else set()
-        reused += len(made)
         for one in part:
-            if one.wish.job_id not in made:
-                tally.add(one.wish.request)
+            if one.job_id not in made:
+                tally.add(one.request)
         looked_at += len(part)
-        estimate = tally.priced(day)
-        is_above = above_micros is not None and _may_pass(estimate, above_micros)
-        if above_micros is None or is_above or len(part) < _LOOKED_AT:
-            # Jobs that somebody else has taken meanwhile are none of this run.
-            return Forecast(looked_at if len(part) < _LOOKED_AT else jobs, looked_at, estimate, is_above, reused)
-
-
-def _may_pass(estimate: Estimate, micros: int) -> bool:
-    return estimate.unpriced > 0 or (estimate.cost is not None and estimate.cost.most > micros)
+        reused += len(made)
+    # Jobs that somebody else has taken meanwhile are none of this run.
+    return Forecast(jobs if jobs > most else looked_at, looked_at, tally.priced(day), above_micros, reused)

@@ -1,5 +1,6 @@
 """What counts toward the caps: sums over attempts, by batch and by when they started; and what is still to be made."""
 
+from collections import Counter
 from contextlib import closing
 from threading import Barrier, Thread
 
@@ -12,7 +13,7 @@ from batchgen.core.budget import Caps, Counted, Room
 from batchgen.core.job import State
 from batchgen.core.outcome import Outcome
 from batchgen.core.retry import Verdict
-from batchgen.store import migrate, queue, remaining, spending
+from batchgen.store import migrate, outlook, queue, remaining, spending
 from batchgen.store.engine import Database
 from batchgen.store.leases import Lease
 
@@ -131,6 +132,30 @@ def test_what_remains_is_every_pending_job(ledger, monkeypatch):
     assert [(job.job_id, job.request.images) for job in found] == list(zip(ledger.ids(*"cdef"), [2, 3, 3, 3], strict=True))
     assert [job.due_at for job in found] == [ledger.at(62), *[ledger.at(0)] * 3]
     assert [job.job_id for job in some] == ledger.ids("d", "f")
+
+
+def test_an_outlook_is_what_remains(ledger, monkeypatch):
+    """What is told before a run is what a cap is held against: an image that is there is in neither; whoever is to make it."""
+    monkeypatch.setattr(remaining, "_JOBS_AT_ONCE", 2)
+    ledger.submit(*(ledger.row(name, n=3) for name in "abc"), ledger.row("d", provider="another"))
+    ledger.finish(ledger.claim(), Outcome.INVALID_REPLY, Verdict(State.PENDING, 60, failed=1), at=2, images=["shop/a.png"])
+    ledger.succeed(ledger.claim(at=2))
+    with ledger.database.read() as tx:
+        told = [request.images for request in outlook.pending(tx, [ledger.batch()])]
+        held = [job.request.images for job in remaining.remaining(tx, ledger.filter())]
+    assert (told, held) == ([2, 3, 1], [2, 3])
+
+
+def test_a_share_of_what_remains_is_from_everywhere(ledger):
+    """About as many as were asked for, from the whole length of the batch, and in no even distance."""
+    ledger.submit(*(ledger.row(f"row-{number}") for number in range(2000)))
+    with ledger.database.read() as tx:
+        found = [job.job_id for job in remaining.of_batch(tx, ledger.batch().id, 0.1)]
+    assert found == sorted(set(found))
+    assert 150 < len(found) < 250
+    by_fifth = Counter((job_id - found[0]) // 400 for job_id in found)
+    assert min(by_fifth[fifth] for fifth in range(5)) > 20
+    assert 0.3 < sum(job_id % 2 for job_id in found) / len(found) < 0.7
 
 
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)

@@ -6,6 +6,7 @@ import pytest
 
 from batchgen.core.catalog import VENDORS
 from batchgen.core.output_tokens import Span
+from batchgen.worker import forecast as forecasting
 from batchgen.worker.forecast import forecast
 
 PRICES = (VENDORS, date(2026, 11, 21))
@@ -24,23 +25,47 @@ def batch(bench):
     ("limit", "amount", "looked_at", "is_above"),
     [
         (None, None, 2000, False),
-        (None, 100 * EACH, 2000, True),
-        (None, 2100 * EACH, ROWS, True),
+        (None, 100 * EACH, ROWS, True),
         (None, ROWS * EACH - 1, ROWS, True),
         (None, ROWS * EACH, ROWS, False),
-        (2000, 2000 * EACH - 1, 2000, True),
-        (2000, 2000 * EACH, 2000, False),
+        (2100, 2100 * EACH - 1, 2100, True),
+        (2100, 2100 * EACH, 2100, False),
         (300, None, 300, False),
         (300, 299 * EACH, 300, True),
     ],
 )
 def test_a_forecast_reads_no_more_than_it_must(bench, batch, limit, amount, looked_at, is_above):
-    """A few thousand stand for all, until an amount is in question: then as many as it takes to know."""
+    """Two thousand stand for all, until an amount is in question: then all of some thousands more are read, to be certain."""
     with bench.database.read() as tx:
         found = forecast(tx, [batch], limit, PRICES, amount)
     jobs = limit or ROWS
     assert (found.jobs, found.images, found.cost) == (jobs, jobs, Span.exactly(jobs * EACH))
     assert (found.looked_at, found.is_above) == (looked_at, is_above)
+
+
+@pytest.mark.parametrize("limit", [None, 2000])
+def test_of_very_many_a_part_is_weighed(bench, batch, monkeypatch, limit):
+    """It comes from everywhere, counts for all that are to be started, and near the amount is enough to be asked."""
+    monkeypatch.setattr(forecasting, "_WEIGHED", 400)
+    jobs = limit or ROWS
+    with bench.database.read() as tx:
+        near, far = (forecast(tx, [batch], limit, PRICES, round(part * jobs * EACH)) for part in (1.2, 1.3))
+    assert (near.is_above, far.is_above) == (True, False)
+    assert 300 < near.looked_at < 500
+    assert (near.jobs, near.images, near.cost) == (jobs, jobs, Span.exactly(jobs * EACH))
+
+
+def test_dear_rows_at_the_end_are_met(bench, monkeypatch):
+    """The last fiftieth of a manifest costs more than all the rest: whoever looked at the first rows alone would not ask."""
+    monkeypatch.setattr(forecasting, "_WEIGHED", 1000)
+    rows = [f"job-{number:04},fox,{'low' if number < 2450 else 'max'}" for number in range(ROWS)]
+    batch = bench.submit(rows, columns="custom_id,prompt,quality")
+    # 2,450 of 196 tokens and 50 of 7,024, and the text of all.
+    exact = (2450 * 196 + 50 * 7024) * 30 + ROWS * 7 * 5
+    with bench.database.read() as tx:
+        found = forecast(tx, [batch], None, PRICES, round(exact * 0.9))
+    assert found.is_above
+    assert abs(found.cost.most / exact - 1) < 0.2
 
 
 def test_what_has_no_price_may_pass_any_amount(bench):
