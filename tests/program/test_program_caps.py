@@ -1,9 +1,16 @@
 """Caps on spending as a person meets them: options, words, exit codes, and what is left of each."""
 
+import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from postgres import Postgres
+from sqlalchemy import text
+
+from batchgen.store import spending
+from batchgen.store.engine import Database
 
 from .conftest import Program, Server, prompts
 
@@ -29,6 +36,34 @@ def test_a_run_stops_at_its_cap_and_the_next_one_goes_on(
     assert len(server.requests()) == 8
     program.run("resume", "signs", "--max-cost", "0.02")
     assert len(server.requests()) == 9
+
+
+def test_nothing_starts_while_another_process_claims_under_a_cap(
+    serve: Callable[..., Server], client: Callable[[Server], Program], postgres: Postgres
+) -> None:
+    """On a PostgreSQL a claim waits for the lock of the caps before all else: what the other process starts is counted."""
+    server, url = serve(), postgres.create()
+    program = client(server)
+    program.environment |= {"BATCHGEN_DATABASE__URL": url, "BATCHGEN_BUDGET__PER_DAY_USD": "1"}
+    program.write("signs.csv", prompts(2))
+    program.run("submit", "signs.csv")
+    with closing(Database(url)) as database:
+        with database.write() as tx:
+            spending.lock(tx)
+            run = program.start("run", "--batch", "signs")
+            while not tx.execute(_WHO_WAITS).scalar_one():
+                assert run.poll() is None, "it did not wait"
+                time.sleep(0.02)
+            assert server.requests() == []
+        run.communicate(timeout=60)
+    assert (run.returncode, len(server.requests())) == (0, 2)
+    postgres.drop(url)
+
+
+_WHO_WAITS = text(
+    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
 
 
 def test_status_tells_what_is_left_of_each_cap(serve: Callable[..., Server], client: Callable[[Server], Program]) -> None:
