@@ -101,6 +101,18 @@ def test_without_refusals_nothing_slows_soon():
     assert not rules.is_limited(pace, Limits())
 
 
+def test_a_refusal_that_was_not_about_the_limit_is_outgrown():
+    """A rate that was cut for nothing is back a hundred answers after it has gone well beyond what was refused."""
+    pace = replace(Pace(), rate=600.0, is_opening=False, watched_since=NOW, let_through=6)
+    pace = rules.refused(pace, Limits(), started_at=NOW + 1, now=NOW + 20)
+    assert pace.rate < 25
+    answers = 0
+    while (rate := rules.images_rate(pace, Limits())) is not None and rate < 600:
+        pace = rules.answered(pace, Limits(), 1)
+        answers += 1
+    assert answers < 200
+
+
 def test_the_rate_grows_with_the_answers_and_not_with_the_clock():
     """An hour without an answer changes nothing."""
     pace = rules.begin(Pace(), Limits(), NOW)
