@@ -120,7 +120,7 @@ def test_bad_column_options(text):
 
 
 def test_columns_of_a_shop(desk):
-    """A shop's own Size, Model and Image come back as metadata; its Title is the prompt."""
+    """A shop's own Size, Model and Image come back as metadata, and so does the number that names its images."""
     content = "SKU,Title,Size,Model,Image\nA-1,A blue mug,XL,M-2026,mug.png\n"
     with pytest.raises(ManifestError) as caught:
         desk.csv(content, columns={"prompt": "Title", "custom_id": "SKU"})
@@ -130,7 +130,7 @@ def test_columns_of_a_shop(desk):
     (job,) = desk.jobs("m")
     assert (job.custom_id, job.model) == ("A-1", BUILT_IN["model"])
     assert job.request == {"prompt": "A blue mug", "size": "1024x1024", "quality": "medium"}
-    assert job.metadata == {"Size": "XL", "Model": "M-2026", "Image": "mug.png"}
+    assert job.metadata == {"SKU": "A-1", "Size": "XL", "Model": "M-2026", "Image": "mug.png"}
 
 
 NAMES = [
