@@ -15,7 +15,7 @@ from batchgen.core.dialect import Dialect
 from batchgen.errors import SettingsError
 from batchgen.settings import providers, toml
 from batchgen.settings.check import check
-from batchgen.settings.defaults import FIELDS, default, is_field, refuse_words, untouched
+from batchgen.settings.defaults import FIELDS, default, is_field, refuse_words
 from batchgen.settings.model import OPENAI, NamedProvider, Secrets, Settings, tables
 from batchgen.settings.models import described
 from batchgen.settings.profiles import TABLE, parse
@@ -42,9 +42,9 @@ def load(
     `laid_over` is what the job files of the command say.
     """
     path, document = _document(config, cwd)
-    profiles = parse(document.pop(TABLE, {}), path)
     by_name = document.pop(providers.TABLE, {})
     accepted = providers.accepted(by_name)
+    profiles = parse(document.pop(TABLE, {}), path, accepted)
     found = _from_document(document, path, accepted)
     dotenv = _from_dotenv(cwd)
     base_url = environment.get("OPENAI_BASE_URL") or dotenv.get("OPENAI_BASE_URL")
@@ -119,7 +119,7 @@ def known(table: str, key: str, place: str, accepted: Collection[str] = ()) -> s
     `accepted` are words that some provider takes as fields.
     """
     if table == "defaults":
-        if is_field(key) or key in accepted:
+        if is_field(key, accepted):
             return f"defaults.{key}"
         raise SettingsError(f"{place} is not a field of a request; {_nearest(f'defaults.{key}')}")
     if key in tables().get(table, {}):
@@ -156,8 +156,7 @@ def _build(found: Mapping[str, Given], home: Path, secrets: Secrets, accepted: C
         parts[part.name] = kind(**values)
     asked = {name.removeprefix("defaults."): given for name, given in found.items() if name.startswith("defaults.")}
     defaults = {
-        name: (untouched if name in accepted else default)(name, given, f"{given.source}: [defaults] {name}")
-        for name, given in asked.items()
+        name: default(name, given, f"{given.source}: [defaults] {name}", accepted) for name, given in asked.items()
     }
     if not parts["compat"].translate:
         for name, value in defaults.items():
