@@ -67,10 +67,10 @@ def assemble(
     words of the tutorials, `rules` are a person's own for prompts. `dialects` are those of the providers that a row can name;
     the empty name is for rows without one.
     """
-    cells = {field: value for field, value in row.cells.items() if field not in BESIDE_THE_REQUEST}
     provider = row.cells.get(PROVIDER, "")
     dialect = dialects.get(str(provider), dialects[""])
-    fields: dict[str, Value] = {**_without_images_of_others(defaults, cells), **cells}
+    cells = _in_our_case({field: value for field, value in row.cells.items() if field not in BESIDE_THE_REQUEST}, dialect)
+    fields = {**_in_our_case(_without_images_of_others(defaults, cells), dialect), **cells}
     untouched = {name: fields.pop(name) for name in dialect.accepts if name in fields}
     fields, rewritten = translated(fields, catalog) if translate else (fields, ())
     is_variation = fields.get(OPERATION) == VARIATION and dialect.variations
@@ -100,6 +100,12 @@ def assemble(
     name = row.custom_id or row.derived or identity.derive(cells)
     beside = (row.metadata, int(priority), str(provider), rewritten, tuple(named))
     return Wanted(row.line, name, row.custom_id is not None, request, *beside), ()
+
+
+def _in_our_case(fields: Mapping[str, Value], dialect: Dialect) -> dict[str, Value]:
+    """`High` is high; what the provider accepts stays as it is."""
+    found = {name: value if name in dialect.accepts else parameters.normal(name, value) for name, value in fields.items()}
+    return {**found, OPERATION: str(found[OPERATION]).lower()} if OPERATION in found else found
 
 
 def _prompt_of(row: Row, fields: Mapping[str, Value], rules: PromptRules) -> list[Finding]:

@@ -135,6 +135,17 @@ def ending(model: str, day: date, catalog: Catalog = VENDORS) -> str:
     return f"{model} will be shut down on {entry.shutdown}" + (f"; then use {entry.replacement}" if entry.replacement else "")
 
 
+def normal(name: str, value: Value) -> Value:
+    """A value in the case in which the API takes it, where it is one of a parameter's words or a size; any other as it is."""
+    kind = PARAMETERS.get(name)
+    if not isinstance(value, str) or not (name == "size" or isinstance(kind, Choice)):
+        return value
+    lower = value.lower()
+    if isinstance(kind, Choice):
+        return lower if lower in kind.words or tutorials.value_told(name, lower) else value
+    return lower if lower == "auto" or sizes.edges_of(lower) else value
+
+
 def misfits(name: str, value: Value) -> Iterator[Finding]:
     """What is wrong with a value for a parameter of this name, whatever the model."""
     match PARAMETERS.get(name):
@@ -160,6 +171,7 @@ def unfit(name: str, value: Value, *, translate: bool = False) -> Iterator[Findi
 
     `translate` tells that the words of the tutorials will be rewritten with each row.
     """
+    value = normal(name, value)
     if translate and tutorials.is_translated(name, value):
         yield from misfits("user", value)
     elif name in tutorials.FIELDS:

@@ -56,7 +56,8 @@ def refuse_words(values: Mapping[str, Value], place: str, accepted: Collection[s
     `place` is the file and the table, `accepted` are fields that some provider takes as they are.
     """
     mistakes = Mistakes()
-    for name, value in values.items():
+    for name, told in values.items():
+        value = parameters.normal(name, told)
         if tutorials.is_translated(name, value) and name not in accepted:
             for finding in parameters.unfit(name, value):
                 mistakes.add(f"{place} {name}: {finding.message}")

@@ -155,9 +155,7 @@ def _build(found: Mapping[str, Given], home: Path, secrets: Secrets, accepted: C
         kind: Any = type(part.default)
         parts[part.name] = kind(**values)
     asked = {name.removeprefix("defaults."): given for name, given in found.items() if name.startswith("defaults.")}
-    defaults = {
-        name: default(name, given, f"{given.source}: [defaults] {name}", accepted) for name, given in asked.items()
-    }
+    defaults = {name: default(name, given, f"{given.source}: [defaults] {name}", accepted) for name, given in asked.items()}
     if not parts["compat"].translate:
         for name, value in defaults.items():
             refuse_words({name: value}, f"{asked[name].source}: [defaults]", accepted)

@@ -245,6 +245,7 @@ WORDS = [
         {"quality": "medium"},
     ),
     ("[profiles.acme.defaults]\nstyle = 'natural'", "", None, {}),
+    ("", "[defaults]\nquality = 'HD'", "job.toml: [defaults] quality: hd: is a word of DALL-E", {"quality": "high"}),
     ("[defaults]\nstyle = 'x'", "", "config.toml: [defaults] style: is not taken by", {"prompt": "A fox\nStyle: x"}),
 ]
 
