@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from batchgen.core import identity, inputs, operations, parameters, tutorials
-from batchgen.core.catalog import DEFAULT_MODEL, VENDORS, Catalog
-from batchgen.core.dialect import VENDORS_DIALECT, Dialect
+from batchgen.core.catalog import DEFAULT_MODEL, Catalog
+from batchgen.core.dialect import SANDBOX, VENDORS_DIALECT, Dialect
 from batchgen.core.fields import BESIDE_THE_REQUEST, CUSTOM_ID, INPUT_COLUMNS, OPERATION, PRIORITY, PROVIDER
 from batchgen.core.inputs import Reference
 from batchgen.core.manifest import Row, shortened
@@ -24,7 +24,6 @@ BUILT_IN: dict[str, Value] = {"model": DEFAULT_MODEL, "size": "1024x1024", "qual
 _IMAGES = (*INPUT_COLUMNS, AN_IMAGE)
 
 _MOST_PRIORITY = 1_000_000
-_SANDBOX = "sandbox"
 # For rows of whoever makes what names nobody.
 _VENDOR = {"": VENDORS_DIALECT}
 
@@ -55,7 +54,6 @@ class Wanted:
 def assemble(
     row: Row,
     defaults: Mapping[str, Value],
-    catalog: Catalog = VENDORS,
     *,
     translate: bool = False,
     rules: PromptRules = NO_RULES,
@@ -65,14 +63,14 @@ def assemble(
 
     `defaults` are already layered; a prompt for many rows is no part of them (`core/recipe.py`). `translate` rewrites the
     words of the tutorials, `rules` are a person's own for prompts. `dialects` are those of the providers that a row can name;
-    the empty name is for rows without one.
+    the empty name is for rows without one, and each has the catalog that its models are checked by.
     """
     provider = row.cells.get(PROVIDER, "")
     dialect = dialects.get(str(provider), dialects[""])
     cells = _in_our_case({field: value for field, value in row.cells.items() if field not in BESIDE_THE_REQUEST}, dialect)
     fields = {**_in_our_case(_without_images_of_others(defaults, cells), dialect), **cells}
     untouched = {name: fields.pop(name) for name in dialect.accepts if name in fields}
-    fields, rewritten = translated(fields, catalog) if translate else (fields, ())
+    fields, rewritten = translated(fields, dialect.catalog) if translate else (fields, ())
     is_variation = fields.get(OPERATION) == VARIATION and dialect.variations
     findings = [*row.findings, *_provider_findings(provider, dialects)]
     findings += operations.too_much_for_a_variation(cells, dialect) if is_variation else _prompt_of(row, fields, rules)
@@ -90,7 +88,7 @@ def assemble(
         prompt = ""
     rewritten += _left_out(fields, cells)
     findings += _foreign(fields)
-    findings += _model_findings(model, fields, named, catalog)
+    findings += _model_findings(model, fields, named, dialect.catalog)
     findings += _custom_id_findings(row.cells.get(CUSTOM_ID, row.derived or None))
     priority = row.cells.get(PRIORITY, 0)
     findings += _priority_findings(priority)
@@ -143,7 +141,7 @@ def _provider_findings(given: Value, dialects: Mapping[str, Dialect]) -> list[Fi
     if given == "" or (isinstance(given, str) and given in dialects):
         return []
     names = ", ".join(name for name in dialects if name)
-    told = "is for all rows of a command: say --provider sandbox" if given == _SANDBOX else f"is none of {names}"
+    told = "is for all rows of a command: say --provider sandbox" if given == SANDBOX else f"is none of {names}"
     return [Finding(PROVIDER, f"{str(given)[:40]!a} {told}; if the column is your own, say --column {PROVIDER}=")]
 
 

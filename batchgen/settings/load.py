@@ -11,12 +11,12 @@ from typing import Any, get_origin, get_type_hints
 import msgspec
 from dotenv import dotenv_values
 
-from batchgen.core.dialect import Dialect
+from batchgen.core.dialect import OPENAI, Dialect
 from batchgen.errors import SettingsError
 from batchgen.settings import providers, toml
 from batchgen.settings.check import check
 from batchgen.settings.defaults import FIELDS, default, is_field, refuse_words
-from batchgen.settings.model import OPENAI, NamedProvider, Secrets, Settings, tables
+from batchgen.settings.model import NamedProvider, Secrets, Settings, tables
 from batchgen.settings.models import described
 from batchgen.settings.profiles import TABLE, parse
 from batchgen.settings.toml import Given
@@ -168,7 +168,7 @@ def _build(found: Mapping[str, Given], home: Path, secrets: Secrets, accepted: C
 def _providers(settings: Settings, described: Any, path: Path) -> dict[str, NamedProvider]:
     """Those of the file, behind the built-in one, which `[provider]` and `[limits]` are about."""
     own = settings.provider
-    dialect = Dialect(official=providers.official(own.base_url))
+    dialect = Dialect(official=providers.official(own.base_url), catalog=settings.catalog)
     openai = NamedProvider(
         OPENAI, own.base_url, own.api_key_env, own.timeout_s, own.private_links, settings.limits, dialect=dialect
     )
@@ -178,7 +178,7 @@ def _providers(settings: Settings, described: Any, path: Path) -> dict[str, Name
         # What a command, a job file or the environment says is about whoever makes the images.
         return getattr(getattr(settings, table), key), settings.sources[name] not in (_BUILT_IN, str(path))
 
-    return {OPENAI: openai, **providers.parse(described, path, elsewhere)}
+    return {OPENAI: openai, **providers.parse(described, path, elsewhere, settings.catalog)}
 
 
 def _converted(name: str, given: Given, kind: Any) -> Any:

@@ -52,7 +52,7 @@ class Pool:
         self._ledger = doors.ledger
         self._observer = observer
         self._leases = Leases(worker_name(), doors.ledger, doors.clock)
-        self._settler = Settler(doors.ledger, plan.policy, doors.clock, plan.catalog)
+        self._settler = Settler(doors.ledger, plan.policy, doors.clock, plan.catalogs, plan.provider or "")
         self._recovery = Recovery(doors.office, self._settler)
         self._pacer = Pacer(plan.account, plan.limits, doors.clock)
         self._scope = Scope(plan, run or Run())
@@ -95,7 +95,8 @@ class Pool:
         try:
             self._flights.took_over(await self._recovery.reclaim())
             await asyncio.to_thread(desk.refuse_links, self._plan.folders)
-            tools = Tools(self._doors.provider, self._settler, desk, intake, self._leases, self._flights.hear)
+            heard, json_edits = self._flights.hear, self._plan.json_edits
+            tools = Tools(self._doors.provider, self._settler, desk, intake, self._leases, heard, json_edits)
             self._flights.equip(tools, copier)
             await self._work(desk)
             is_clear = self._flights.error is None

@@ -306,7 +306,7 @@ def test_a_reference_that_a_job_file_names_lies_beside_it(read, tmp_path):
         wanted, _ = assemble(
             Row(2, {"prompt": "A fox", **cell}, {}), {**BUILT_IN, **job.defaults, "mask": "m.png"}, translate=True
         )
-        assert [named.text for named in wanted.named] == ["b.png"]
+        assert [named.source for named in wanted.named] == ["b.png"]
 
 
 LAYERS = {
