@@ -14,7 +14,7 @@ from batchgen.core.manifest import Row, shortened
 from batchgen.core.parameters import PROMPT_MOST_CHARACTERS, Finding
 from batchgen.core.prompt_rules import NO_RULES, PromptRules
 from batchgen.core.request import EDIT, GENERATE, IMAGE, VARIATION, Request, Value
-from batchgen.core.translation import translated
+from batchgen.core.translation import Rewritten, translated
 from batchgen.core.tutorials import AN_IMAGE
 
 # A quality that is left out lets the server choose a dear one, so model, size and quality are always sent.
@@ -35,8 +35,9 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 class Wanted:
     """A row that can be stored. `custom_id` is final if `given`, else equal rows still get an ordinal behind it.
 
-    `provider` is who makes it, where the row says so. `rewritten` tells what the request says in other words than the row,
-    `named` are input images that nobody has looked at yet; `doubts` are what was then found that may not be meant.
+    `provider` is who makes it, where the row says so. `rewritten` tells what the request says in other words than the row, and
+    `copy_size` is the small size that a copy beside each image is to have. `named` are input images that nobody has looked at
+    yet; `doubts` are what was then found that may not be meant.
     """
 
     line: int
@@ -47,6 +48,7 @@ class Wanted:
     priority: int = 0
     provider: str = ""
     rewritten: tuple[str, ...] = ()
+    copy_size: str = ""
     named: tuple[Reference, ...] = ()
     doubts: tuple[str, ...] = ()
 
@@ -70,7 +72,7 @@ def assemble(
     cells = _in_our_case({field: value for field, value in row.cells.items() if field not in BESIDE_THE_REQUEST}, dialect)
     fields = {**_in_our_case(_without_images_of_others(defaults, cells), dialect), **cells}
     untouched = {name: fields.pop(name) for name in dialect.accepts if name in fields}
-    fields, rewritten = translated(fields, dialect.catalog) if translate else (fields, ())
+    fields, rewritten = translated(fields, dialect.catalog) if translate else (fields, Rewritten())
     is_variation = fields.get(OPERATION) == VARIATION and dialect.variations
     findings = [*row.findings, *_provider_findings(provider, dialects)]
     findings += operations.too_much_for_a_variation(cells, dialect) if is_variation else _prompt_of(row, fields, rules)
@@ -86,7 +88,7 @@ def assemble(
     if is_variation:
         fields, untouched = (operations.of_a_variation(found, cells) for found in (fields, untouched))
         prompt = ""
-    rewritten += _left_out(fields, cells)
+    notes = (*rewritten.notes, *_left_out(fields, cells))
     findings += _foreign(fields)
     findings += _model_findings(model, fields, named, dialect.catalog)
     findings += _custom_id_findings(row.cells.get(CUSTOM_ID, row.derived or None))
@@ -96,7 +98,7 @@ def assemble(
         return None, tuple(findings)
     request = Request(str(operation), str(model), str(prompt), fields | untouched)
     name = row.custom_id or row.derived or identity.derive(cells)
-    beside = (row.metadata, int(priority), str(provider), rewritten, tuple(named))
+    beside = (row.metadata, int(priority), str(provider), notes, rewritten.copy_size, tuple(named))
     return Wanted(row.line, name, row.custom_id is not None, request, *beside), ()
 
 

@@ -229,6 +229,7 @@ def _staged(number: int, position: int, wanted: Wanted, terms: Terms) -> dict[st
         "fingerprint": request.fingerprint,
         "priority": wanted.priority,
         "rewritten": list(wanted.rewritten),
+        "copy_size": wanted.copy_size,
     }
 
 
@@ -259,6 +260,7 @@ _EMPTY: dict[str, Any] = {
     "fingerprint": "",
     "priority": 0,
     "rewritten": [],
+    "copy_size": "",
 }
 
 
