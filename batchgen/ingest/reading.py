@@ -187,7 +187,8 @@ def _told(row: Row, wanted: Wanted, terms: Terms) -> list[str]:
         told += wanted.doubts
     if terms.simulated and (gone := _unavailable(model, terms.day, catalog)):
         told.append(f"{gone}; only the sandbox still answers to it" if entry is not None else gone)
-    if dialect.official and (soon := _ending(model, terms.day, catalog)):
+    # Whoever tries a model on the sandbox means to have it made for real.
+    if (dialect.official or terms.simulated) and (soon := _ending(model, terms.day, catalog)):
         told.append(soon)
     return [shortened(message) for message in told]
 
