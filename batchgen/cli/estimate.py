@@ -10,6 +10,7 @@ from batchgen.cli.app import App, pass_app
 from batchgen.cli.check import problem_data, problem_lines
 from batchgen.cli.console import data, data_json, table
 from batchgen.cli.submit import orders
+from batchgen.core.dialect import OPENAI, SANDBOX
 
 if TYPE_CHECKING:
     from datetime import date
@@ -102,8 +103,9 @@ def _beside(project: "Project", found: "Sequence[Estimated]", whole: "Tally") ->
     if to_make.lines:
         seconds = _duration_s(project, to_make)
         told.append(["time", f"{amounts.duration(seconds)} at your [limits]" if seconds else "not known: no [limits] are set"])
-    if estimate.as_batch is not None:
-        told.append(["as a batch", f"{amounts.about(estimate.as_batch, word='')} by the vendor's Batch API, within a day"])
+    as_batch = _as_batch(estimate)
+    if as_batch is not None:
+        told.append(["as a batch", f"{amounts.about(as_batch, word='')} by the vendor's Batch API, within a day"])
     others = [f"{quality} {amounts.usd(cost.likely)}" for quality, cost in _costs_at_others(whole)]
     if others:
         told.append(["all at", ", ".join(others)])
@@ -116,6 +118,11 @@ def _duration_s(project: "Project", estimate: "Estimate") -> float | None:
 
     each = [duration_s(estimate.by(name), project.makers.limits(name)) for name in estimate.providers]
     return max((seconds for seconds in each if seconds is not None), default=None)
+
+
+def _as_batch(estimate: "Estimate") -> "Span | None":
+    """What the vendor's Batch API would take; None also where somebody else makes a part of it."""
+    return estimate.as_batch if {*estimate.providers} <= {OPENAI, SANDBOX} else None
 
 
 def _costs_at_others(whole: "Tally") -> "list[tuple[str, Span]]":
@@ -152,12 +159,13 @@ def _today() -> "date":
 def _as_data(project: "Project", found: "Sequence[Estimated]") -> dict[str, Any]:
     whole, left = _together(project, [one.whole for one in found]), _left(project, found)
     estimate = whole.priced(_today())
+    as_batch = _as_batch(estimate)
     return {
         **_sums_data(whole),
         "simulated": project.on_sandbox,
         "by": [_line_data(line) for line in estimate.lines],
         "duration_s": _duration_s(project, estimate),
-        "as_batch": None if estimate.as_batch is None else amounts.cost_data(estimate.as_batch),
+        "as_batch": None if as_batch is None else amounts.cost_data(as_batch),
         "other_qualities": [{"quality": name, **amounts.cost_data(cost)} for name, cost in _costs_at_others(whole)],
         "left": None if left is None else _sums_data(left),
         "manifests": [
