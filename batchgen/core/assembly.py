@@ -69,8 +69,11 @@ def assemble(
     """
     provider = row.cells.get(PROVIDER, "")
     dialect = dialects.get(str(provider), dialects[""])
-    cells = _in_our_case({field: value for field, value in row.cells.items() if field not in BESIDE_THE_REQUEST}, dialect)
-    fields = {**_in_our_case(_without_images_of_others(defaults, cells), dialect), **cells}
+    cells = {field: value for field, value in row.cells.items() if field not in BESIDE_THE_REQUEST}
+    fields: dict[str, Value] = {**_without_images_of_others(defaults, cells), **cells}
+    for name, word in _in_our_case(fields, dialect):
+        fields[name] = word
+        cells = {**cells, name: word} if name in cells else cells
     untouched = {name: fields.pop(name) for name in dialect.accepts if name in fields}
     fields, rewritten = translated(fields, dialect.catalog) if translate else (fields, Rewritten())
     is_variation = fields.get(OPERATION) == VARIATION and dialect.variations
@@ -102,10 +105,14 @@ def assemble(
     return Wanted(row.line, name, row.custom_id is not None, request, *beside), ()
 
 
-def _in_our_case(fields: Mapping[str, Value], dialect: Dialect) -> dict[str, Value]:
-    """`High` is high; what the provider accepts stays as it is."""
-    found = {name: value if name in dialect.accepts else parameters.normal(name, value) for name, value in fields.items()}
-    return {**found, OPERATION: str(found[OPERATION]).lower()} if OPERATION in found else found
+def _in_our_case(fields: Mapping[str, Value], dialect: Dialect) -> list[tuple[str, Value]]:
+    """The fields that were written in another case: `High` is high. What the provider accepts stays as it is."""
+    found = []
+    for name in fields.keys() & parameters.CASED:
+        word = parameters.normal(name, fields[name])
+        if word != fields[name] and name not in dialect.accepts:
+            found.append((name, word))
+    return found
 
 
 def _prompt_of(row: Row, fields: Mapping[str, Value], rules: PromptRules) -> list[Finding]:

@@ -9,7 +9,7 @@ from datetime import date
 
 from batchgen.core import sizes, tutorials
 from batchgen.core.catalog import GONE, VENDORS, Catalog, Model, SizeRule
-from batchgen.core.request import Value
+from batchgen.core.request import OPERATIONS, Value
 
 PROMPT_MOST_CHARACTERS = 32_000
 
@@ -77,6 +77,9 @@ PARAMETERS: dict[str, Kind] = {
     "svg_effort": Choice(("none", "minimal", "low", "medium", "high", "xhigh", "max")),
 }
 
+# Fields that take words of their own, or a size; a person may write them in any case.
+CASED = frozenset({"size", "operation", *(name for name, kind in PARAMETERS.items() if isinstance(kind, Choice))})
+
 # The events of a stream hold no such image.
 _UNSTREAMED = ("gif", "svg")
 
@@ -136,14 +139,13 @@ def ending(model: str, day: date, catalog: Catalog = VENDORS) -> str:
 
 
 def normal(name: str, value: Value) -> Value:
-    """A value in the case in which the API takes it, where it is one of a parameter's words or a size; any other as it is."""
-    kind = PARAMETERS.get(name)
-    if not isinstance(value, str) or not (name == "size" or isinstance(kind, Choice)):
+    """A value in the case in which the API takes it, where it is one of a field's words or a size; any other as it is."""
+    if name not in CASED or not isinstance(value, str) or value.islower():
         return value
-    lower = value.lower()
+    kind, lower = PARAMETERS.get(name), value.lower()
     if isinstance(kind, Choice):
         return lower if lower in kind.words or tutorials.value_told(name, lower) else value
-    return lower if lower == "auto" or sizes.edges_of(lower) else value
+    return lower if lower in ("auto", *OPERATIONS) or sizes.edges_of(lower) else value
 
 
 def misfits(name: str, value: Value) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from batchgen.core.nesting import folded
 
 Value = str | int | float | bool
 
-GENERATE, EDIT, VARIATION = "generate", "edit", "variation"
+OPERATIONS = GENERATE, EDIT, VARIATION = "generate", "edit", "variation"
 IMAGE, MASK, MARKUP = "image", "mask", "markup"
 # How the image comes to us; it is the same image however it comes, and what was made one way is not made again for another.
 TRANSPORT = ("stream", "partial_images")
