@@ -22,11 +22,11 @@ from batchgen.store.submission import MOST_LISTED, Listed
 class Followed:
     """What became of the jobs that are made from changed rows.
 
-    `left` are made already and stay as they are, by id; `unfit` tells of those that could not be made any more.
+    `left` are made already and stay as they are, by id; `unfit` could not be made any more: what each takes, and why not.
     """
 
     left: dict[int, str] = field(default_factory=dict)
-    unfit: list[str] = field(default_factory=list)
+    unfit: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def listed(self) -> Listed:
@@ -59,7 +59,7 @@ def _is_changed(tx: Transaction, child: Child, found: Followed) -> bool:
     if not child.is_cancelled:
         # Else it would be found out when its parents have been paid for.
         unfit = ((one, chains.unfit_parent(wanted, *_makes(parent))) for one, wanted, parent in taken)
-        found.unfit += [f"{child.custom_id} takes {one['source']}: {words}" for one, words in unfit if words]
+        found.unfit += [(child.custom_id, f"{one['source']}: {words}") for one, words in unfit if words]
     held.change(tx, child.id, request, fingerprint)
     return True
 

@@ -120,8 +120,11 @@ def _follow(session: Transaction, number: int, manifest: Manifest, batch: Batch)
     """Let jobs follow that the manifest does not have. Raises ManifestError where one could not be made any more."""
     followed = held.follow(session, number, batch)
     if followed.unfit:
-        remedy = "it is not in this file: bring its row along, or cancel it first"
-        told = [f"{manifest.label}: batch {batch.name}: {words}; {remedy}" for words in followed.unfit[:_MOST_IN_FULL]]
+        remedy = "is not in this file: bring its row along, or cancel it first"
+        told = [
+            f"{manifest.label}: batch {batch.name}: {name} takes {words}; {name} {remedy}"
+            for name, words in followed.unfit[:_MOST_IN_FULL]
+        ]
         more = len(followed.unfit) - len(told)
         raise ManifestError("\n".join([*told, *([f"... and {more:,} more"] if more else []), _NOTHING_STORED]))
     return followed.listed

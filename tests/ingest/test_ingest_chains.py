@@ -260,7 +260,7 @@ def test_what_the_file_leaves_out_must_still_be_possible(desk):
     _done(desk, "hero", "d")
     desk.put("c", "state = 'cancelled', finished_at = '2026-11-21 12:00:00'")
     before = fingerprints(desk)
-    remedy = "it is not in this file: bring its row along, or cancel it first"
+    remedy = "a is not in this file: bring its row along, or cancel it first"
     with pytest.raises(ManifestError) as caught:
         desk.csv(f"{hero}hero,p,,1,\n", update=True)
     (line, last) = str(caught.value).splitlines()
