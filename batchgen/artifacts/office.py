@@ -53,6 +53,10 @@ class Office:
                 dead.append(Desk(self._root, folder, lock))
         return dead
 
+    def previews(self, folder: str) -> Path:
+        """Where what streams have shown of a batch's images lies, if there was anything."""
+        return self._home / PREVIEWS / folder
+
     def _everybody(self) -> FileLock:
         # A folder without a lock would look dead in the moment between its making and its locking.
         return FileLock(self._home / _LOCK, thread_local=False)

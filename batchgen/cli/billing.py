@@ -21,7 +21,7 @@ _COLUMNS = (
 
 def check(app: App, path: Path, period: Period, *, as_json: bool, as_csv: bool) -> int:
     """Compare, tell what differs, and return the exit code: 1 where more was billed than the ledger can explain."""
-    from batchgen.settings.model import OPENAI
+    from batchgen.core.dialect import OPENAI
     from batchgen.verify import bill
 
     with app.project() as project, project.database.read() as tx:

@@ -97,7 +97,7 @@ def _code(found: "list[Checked]") -> int:
     if any(one.problems for one in found):
         return _PROBLEMS
     told = [one.moderated for one in found if one.moderated is not None]
-    if any(one.failure for one in told):
+    if not all(one.is_whole for one in told):
         raise Halted("halted: not every prompt was moderated; the rest was checked")
     return _FLAGGED if any(one.flagged for one in told) else 0
 
@@ -182,12 +182,18 @@ def _ranges(numbers: list[int]) -> str:
 
 def _moderation(one: "Moderated") -> list[str]:
     told = [counted(one.prompts, "distinct prompt"), f"{counted(len(one.flagged) + one.more_flagged, 'row')} flagged"]
-    if one.failure:
+    if not one.is_whole:
         # Where not all were asked about, nothing may read like an all-clear.
-        told = [f"{one.asked:,} of {told[0]} asked about", *(told[1:] if one.asked else [])]
+        asked = f"{one.asked:,} of {told[0]}" if one.failure else told[0]
+        told = [f"{asked} asked about", *(told[1:] if one.asked else [])]
     lines = [f"  moderation: {', '.join(told)}"]
     lines += [f"  line {row.line}, {row.custom_id}: flagged as {one_line(', '.join(row.categories))}" for row in one.flagged]
     lines += [f"  ... and {one.more_flagged:,} more flagged"] if one.more_flagged else []
+    lines += [
+        f"  moderation was not asked about {counted(count, 'row')} of {provider}, whose prompts nobody else is shown: "
+        f"check --moderation --provider {provider} asks it"
+        for provider, count in one.left_out.items()
+    ]
     return [*lines, f"  moderation ended early: {one_line(one.failure, _MOST_SHOWN)}"] if one.failure else lines
 
 
@@ -236,5 +242,6 @@ def _moderation_data(one: "Moderated") -> dict[str, Any]:
         "asked": one.asked,
         "flagged": [{"line": row.line, "custom_id": row.custom_id, "categories": list(row.categories)} for row in one.flagged],
         "more_flagged": one.more_flagged,
+        "rows_not_asked_about": dict(one.left_out),
         "failure": one.failure or None,
     }

@@ -10,6 +10,7 @@ from batchgen.cli.app import App, pass_app
 from batchgen.cli.check import problem_data, problem_lines
 from batchgen.cli.console import data, data_json, table
 from batchgen.cli.submit import orders
+from batchgen.core.dialect import OPENAI, SANDBOX
 
 if TYPE_CHECKING:
     from datetime import date
@@ -77,8 +78,10 @@ def _table(estimate: "Estimate") -> list[str]:
     has_bounds = any(line.cost is not None and not line.cost.is_certain for line in dearest)
     heads = ["model", "quality", "size", "images", "tokens out", "an image", "cost", *(["at least", "at most"] * has_bounds)]
     rows = [_row(line)[: len(heads)] for line in dearest[:_MOST_SHOWN]]
-    more = len(dearest) - len(rows)
-    told = table(heads, rows, right=range(3, len(heads))).splitlines()
+    more, names = len(dearest) - len(rows), len(heads)
+    if len(estimate.providers) > 1:
+        heads, rows = [*heads, "by"], [[*row, line.kind.provider] for row, line in zip(rows, dearest, strict=False)]
+    told = table(heads, rows, right=range(3, names)).splitlines()
     return [*told, f"... and {more:,} more kinds: --json lists them all"] if more else told
 
 
@@ -94,20 +97,32 @@ def _row(line: "Line") -> list[str]:
 
 def _beside(project: "Project", found: "Sequence[Estimated]", whole: "Tally") -> list[str]:
     """What else a person wants to know before deciding."""
-    from batchgen.core.estimate import duration_s
-
     estimate, left = whole.priced(_today()), _left(project, found)
     to_make = estimate if left is None else left.priced(_today())
     told = [] if left is None else [["left to make", _summed(to_make) if to_make.lines else "nothing"]]
     if to_make.lines:
-        seconds = duration_s(to_make, project.makers.limits(project.makers.chosen))
+        seconds = _duration_s(project, to_make)
         told.append(["time", f"{amounts.duration(seconds)} at your [limits]" if seconds else "not known: no [limits] are set"])
-    if estimate.as_batch is not None:
-        told.append(["as a batch", f"{amounts.about(estimate.as_batch, word='')} by the vendor's Batch API, within a day"])
+    as_batch = _as_batch(estimate)
+    if as_batch is not None:
+        told.append(["as a batch", f"{amounts.about(as_batch, word='')} by the vendor's Batch API, within a day"])
     others = [f"{quality} {amounts.usd(cost.likely)}" for quality, cost in _costs_at_others(whole)]
     if others:
         told.append(["all at", ", ".join(others)])
     return ["", *table(["", ""], told).splitlines()[1:]] if told else []
+
+
+def _duration_s(project: "Project", estimate: "Estimate") -> float | None:
+    """How long it takes them side by side, None where nobody knows."""
+    from batchgen.core.estimate import duration_s
+
+    each = [duration_s(estimate.by(name), project.makers.limits(name)) for name in estimate.providers]
+    return max((seconds for seconds in each if seconds is not None), default=None)
+
+
+def _as_batch(estimate: "Estimate") -> "Span | None":
+    """What the vendor's Batch API would take; None also where somebody else makes a part of it."""
+    return estimate.as_batch if {*estimate.providers} <= {OPENAI, SANDBOX} else None
 
 
 def _costs_at_others(whole: "Tally") -> "list[tuple[str, Span]]":
@@ -129,7 +144,7 @@ def _left(project: "Project", found: "Sequence[Estimated]") -> "Tally | None":
 def _together(project: "Project", tallies: "Sequence[Tally]") -> "Tally":
     from batchgen.core.estimate import Tally
 
-    together = Tally(project.settings.catalog)
+    together = Tally(project.makers.catalog)
     for tally in tallies:
         together.merge(tally)
     return together
@@ -142,16 +157,15 @@ def _today() -> "date":
 
 
 def _as_data(project: "Project", found: "Sequence[Estimated]") -> dict[str, Any]:
-    from batchgen.core.estimate import duration_s
-
     whole, left = _together(project, [one.whole for one in found]), _left(project, found)
     estimate = whole.priced(_today())
+    as_batch = _as_batch(estimate)
     return {
         **_sums_data(whole),
         "simulated": project.on_sandbox,
         "by": [_line_data(line) for line in estimate.lines],
-        "duration_s": duration_s(estimate, project.makers.limits(project.makers.chosen)),
-        "as_batch": None if estimate.as_batch is None else amounts.cost_data(estimate.as_batch),
+        "duration_s": _duration_s(project, estimate),
+        "as_batch": None if as_batch is None else amounts.cost_data(as_batch),
         "other_qualities": [{"quality": name, **amounts.cost_data(cost)} for name, cost in _costs_at_others(whole)],
         "left": None if left is None else _sums_data(left),
         "manifests": [
@@ -188,6 +202,7 @@ def _sums_data(tally: "Tally") -> dict[str, Any]:
 def _line_data(line: "Line") -> dict[str, Any]:
     output = line.output
     return {
+        "provider": line.kind.provider,
         "model": line.kind.model,
         "quality": line.kind.quality,
         "size": line.kind.size,

@@ -23,7 +23,6 @@ def tell(console: Console, project: "Project", batches: "Sequence[Batch]", limit
 
     Raises TooDear where nobody agrees. Simulated money is told and never asked about.
     """
-    from batchgen.project import utc_now
     from batchgen.worker.forecast import forecast
 
     simulated = bool(batches) and batches[0].simulated
@@ -31,7 +30,7 @@ def tell(console: Console, project: "Project", batches: "Sequence[Batch]", limit
     is_asked = bool(most_usd) and not simulated and not yes
     above = round(most_usd * _MICROS) if is_asked else None
     with project.database.read() as tx:
-        found = forecast(tx, batches, limit, (project.settings.catalog, utc_now().date()), above, again=project.again(batches))
+        found = forecast(tx, batches, limit, project.grounds(batches), above)
     if not found.jobs:
         return
     line = f"to be made: {_words(found)}{' (simulated)' if simulated else ''}"

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from batchgen.cli import options
 from batchgen.cli.app import App, pass_app
 from batchgen.cli.console import data, data_json, table
 
@@ -17,11 +18,13 @@ The dates are api.openai.com's; gateways may go on. Rates, formats and snapshots
 
 
 @click.command("models")
+@options.provider
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_app
-def models_command(app: App, *, as_json: bool) -> None:
-    """What each model takes and costs, with those of the settings."""
-    catalog = app.settings().catalog
+def models_command(app: App, *, provider: str | None, as_json: bool) -> None:
+    """What each model takes and costs at a provider, with those of the settings."""
+    settings = app.settings({"provider.name": provider})
+    catalog = settings.dialect(settings.provider.name).catalog
     found = [_model(model, catalog) for model in catalog.models]
     if as_json:
         data_json({"models": found})

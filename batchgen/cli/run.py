@@ -211,6 +211,7 @@ def _work(console: Console, project: "Project", scope: _Scope, given: dict[str, 
 
 
 def _report(console: Console, project: "Project", scope: _Scope, result: "Result", *, as_json: bool) -> None:
+    from batchgen.artifacts.office import Office
     from batchgen.store import reports
     from batchgen.worker.plan import Result
 
@@ -237,6 +238,9 @@ def _report(console: Console, project: "Project", scope: _Scope, result: "Result
     for summary in summaries:
         if summary.artifacts:
             console.tell(f"images: {project.root / summary.batch.name}")
+        previews = Office(project.root).previews(summary.batch.name)
+        if previews.is_dir():
+            console.tell(f"previews: {previews}")
 
 
 def _tell_failures(console: Console, project: "Project", scope: _Scope, result: "Result") -> bool:

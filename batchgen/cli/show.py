@@ -16,7 +16,6 @@ from batchgen.core.job import State
 @pass_app
 def show_command(app: App, name: str, custom_id: str, *, as_json: bool) -> None:
     """One job: its request, its attempts, its files."""
-    from batchgen.core.translation import copy_size
     from batchgen.store import batches, chains, reports
 
     with app.project() as project, project.database.read() as tx:
@@ -40,7 +39,7 @@ def show_command(app: App, name: str, custom_id: str, *, as_json: bool) -> None:
         "rewritten": job.rewritten,
         "metadata": job.metadata,
         "attempts": [_attempt(attempt, origins) for attempt in attempts],
-        "files": [_file(file, copy_size(job.rewritten)) for file in files],
+        "files": [_file(file, job.copy_size) for file in files],
     }
     if as_json:
         data_json(found)
@@ -92,13 +91,13 @@ def _input(one: dict[str, Any]) -> str:
     return one_line(one["source"], 200) + facts
 
 
-def _file(row: Any, size: str | None) -> dict[str, Any]:
+def _file(row: Any, copy_size: str) -> dict[str, Any]:
     from batchgen.artifacts.files import copy_path
 
     names = ("path", "media_type", "width", "height", "bytes", "sha256")
     is_replaced = row.replaced_at is not None
-    has_copy = size is not None and not is_replaced and row.width is not None
-    copy = copy_path(row.path, str(size)) if has_copy else None
+    has_copy = bool(copy_size) and not is_replaced and row.width is not None
+    copy = copy_path(row.path, copy_size) if has_copy else None
     return {name: getattr(row, name) for name in names} | {"replaced": is_replaced, "copy": copy}
 
 

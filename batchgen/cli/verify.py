@@ -65,7 +65,7 @@ def verify_command(app: App, name: str | None, *, repair: bool, yes: bool, as_js
         if not as_json:
             _tell(found)
         if repair and found.wrong:
-            _buy_again(app, project, found, yes=yes)
+            _buy_again(app, project, chosen, found, yes=yes)
     if as_json:
         data_json(_as_data(found, repair=repair))
     return _WRONG if found.wrong and found.queued is None else 0
@@ -110,7 +110,7 @@ def _copy(project: "Project", chosen: "list[Batch]", found: _Found, *, repair: b
     found.copied = len(made) - len(found.failures)
 
 
-def _buy_again(app: App, project: "Project", found: _Found, *, yes: bool) -> None:
+def _buy_again(app: App, project: "Project", chosen: "list[Batch]", found: _Found, *, yes: bool) -> None:
     """Say what is gone and what it would cost, and queue it if a person agrees."""
     from batchgen.core.pricing import dollars
     from batchgen.project import utc_now
@@ -119,8 +119,11 @@ def _buy_again(app: App, project: "Project", found: _Found, *, yes: bool) -> Non
     gone = [one.shelved for one in found.wrong if one.shelved is not None and one.is_gone]
     if not gone:
         return
+    owners = {batch.id: project.makers.owner(batch) for batch in chosen}
     with project.database.read() as tx:
-        found.loss = loss = repair.loss(tx, gone, utc_now().date(), project.settings.catalog)
+        found.loss = loss = repair.loss(
+            tx, gone, utc_now().date(), lambda batch, named: project.makers.catalog(named or owners[batch])
+        )
     cost = "at a price that is not known" if loss.cost_micros is None else f"for about ${dollars(loss.cost_micros)}"
     if loss.images:
         app.console.need(f"to be bought again: {counted(loss.images, 'image')} of {counted(loss.jobs, 'job')}, {cost}")

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from batchgen.core import identity, inputs, operations, parameters, tutorials
-from batchgen.core.catalog import DEFAULT_MODEL, VENDORS, Catalog
-from batchgen.core.dialect import VENDORS_DIALECT, Dialect
+from batchgen.core.catalog import DEFAULT_MODEL, Catalog
+from batchgen.core.dialect import SANDBOX, VENDORS_DIALECT, Dialect
 from batchgen.core.fields import BESIDE_THE_REQUEST, CUSTOM_ID, INPUT_COLUMNS, OPERATION, PRIORITY, PROVIDER
 from batchgen.core.inputs import Reference
 from batchgen.core.manifest import Row, shortened
 from batchgen.core.parameters import PROMPT_MOST_CHARACTERS, Finding
 from batchgen.core.prompt_rules import NO_RULES, PromptRules
 from batchgen.core.request import EDIT, GENERATE, IMAGE, VARIATION, Request, Value
-from batchgen.core.translation import translated
+from batchgen.core.translation import Rewritten, translated
 from batchgen.core.tutorials import AN_IMAGE
 
 # A quality that is left out lets the server choose a dear one, so model, size and quality are always sent.
@@ -24,7 +24,6 @@ BUILT_IN: dict[str, Value] = {"model": DEFAULT_MODEL, "size": "1024x1024", "qual
 _IMAGES = (*INPUT_COLUMNS, AN_IMAGE)
 
 _MOST_PRIORITY = 1_000_000
-_SANDBOX = "sandbox"
 # For rows of whoever makes what names nobody.
 _VENDOR = {"": VENDORS_DIALECT}
 
@@ -36,8 +35,9 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 class Wanted:
     """A row that can be stored. `custom_id` is final if `given`, else equal rows still get an ordinal behind it.
 
-    `provider` is who makes it, where the row says so. `rewritten` tells what the request says in other words than the row,
-    `named` are input images that nobody has looked at yet; `doubts` are what was then found that may not be meant.
+    `provider` is who makes it, where the row says so. `rewritten` tells what the request says in other words than the row, and
+    `copy_size` is the small size that a copy beside each image is to have. `named` are input images that nobody has looked at
+    yet; `doubts` are what was then found that may not be meant.
     """
 
     line: int
@@ -48,6 +48,7 @@ class Wanted:
     priority: int = 0
     provider: str = ""
     rewritten: tuple[str, ...] = ()
+    copy_size: str = ""
     named: tuple[Reference, ...] = ()
     doubts: tuple[str, ...] = ()
 
@@ -55,7 +56,6 @@ class Wanted:
 def assemble(
     row: Row,
     defaults: Mapping[str, Value],
-    catalog: Catalog = VENDORS,
     *,
     translate: bool = False,
     rules: PromptRules = NO_RULES,
@@ -65,14 +65,17 @@ def assemble(
 
     `defaults` are already layered; a prompt for many rows is no part of them (`core/recipe.py`). `translate` rewrites the
     words of the tutorials, `rules` are a person's own for prompts. `dialects` are those of the providers that a row can name;
-    the empty name is for rows without one.
+    the empty name is for rows without one, and each has the catalog that its models are checked by.
     """
-    cells = {field: value for field, value in row.cells.items() if field not in BESIDE_THE_REQUEST}
     provider = row.cells.get(PROVIDER, "")
     dialect = dialects.get(str(provider), dialects[""])
+    cells = {field: value for field, value in row.cells.items() if field not in BESIDE_THE_REQUEST}
     fields: dict[str, Value] = {**_without_images_of_others(defaults, cells), **cells}
+    for name, word in _in_our_case(fields, dialect):
+        fields[name] = word
+        cells = {**cells, name: word} if name in cells else cells
     untouched = {name: fields.pop(name) for name in dialect.accepts if name in fields}
-    fields, rewritten = translated(fields, catalog) if translate else (fields, ())
+    fields, rewritten = translated(fields, dialect.catalog) if translate else (fields, Rewritten())
     is_variation = fields.get(OPERATION) == VARIATION and dialect.variations
     findings = [*row.findings, *_provider_findings(provider, dialects)]
     findings += operations.too_much_for_a_variation(cells, dialect) if is_variation else _prompt_of(row, fields, rules)
@@ -88,9 +91,9 @@ def assemble(
     if is_variation:
         fields, untouched = (operations.of_a_variation(found, cells) for found in (fields, untouched))
         prompt = ""
-    rewritten += _left_out(fields, cells)
+    notes = (*rewritten.notes, *_left_out(fields, cells))
     findings += _foreign(fields)
-    findings += _model_findings(model, fields, named, catalog)
+    findings += _model_findings(model, fields, named, dialect.catalog)
     findings += _custom_id_findings(row.cells.get(CUSTOM_ID, row.derived or None))
     priority = row.cells.get(PRIORITY, 0)
     findings += _priority_findings(priority)
@@ -98,8 +101,18 @@ def assemble(
         return None, tuple(findings)
     request = Request(str(operation), str(model), str(prompt), fields | untouched)
     name = row.custom_id or row.derived or identity.derive(cells)
-    beside = (row.metadata, int(priority), str(provider), rewritten, tuple(named))
+    beside = (row.metadata, int(priority), str(provider), notes, rewritten.copy_size, tuple(named))
     return Wanted(row.line, name, row.custom_id is not None, request, *beside), ()
+
+
+def _in_our_case(fields: Mapping[str, Value], dialect: Dialect) -> list[tuple[str, Value]]:
+    """The fields that were written in another case: `High` is high. What the provider accepts stays as it is."""
+    found = []
+    for name in fields.keys() & parameters.CASED:
+        word = parameters.normal(name, fields[name])
+        if word != fields[name] and name not in dialect.accepts:
+            found.append((name, word))
+    return found
 
 
 def _prompt_of(row: Row, fields: Mapping[str, Value], rules: PromptRules) -> list[Finding]:
@@ -137,7 +150,7 @@ def _provider_findings(given: Value, dialects: Mapping[str, Dialect]) -> list[Fi
     if given == "" or (isinstance(given, str) and given in dialects):
         return []
     names = ", ".join(name for name in dialects if name)
-    told = "is for all rows of a command: say --provider sandbox" if given == _SANDBOX else f"is none of {names}"
+    told = "is for all rows of a command: say --provider sandbox" if given == SANDBOX else f"is none of {names}"
     return [Finding(PROVIDER, f"{str(given)[:40]!a} {told}; if the column is your own, say --column {PROVIDER}=")]
 
 

@@ -5,7 +5,7 @@ and tokens have sources of their own (`core/prices.py`, `core/output_tokens.py`)
 What those leave open is listed as `uncertain`: it warns and never refuses.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -190,3 +190,11 @@ VENDORS = Catalog(
         for model in _RULES
     )
 )
+
+# The catalog of each provider, by its name.
+Catalogs = Callable[[str], Catalog]
+
+
+def vendors(_provider: str) -> Catalog:
+    """Where nobody says anything of models, all providers have those that are built in."""
+    return VENDORS

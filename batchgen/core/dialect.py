@@ -3,6 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from batchgen.core.catalog import VENDORS, Catalog
+
+# Names of providers that need no description.
+OPENAI, SANDBOX = "openai", "sandbox"
+
 # What a path can be said for, and where it is below the base URL.
 GENERATIONS, EDITS, VARIATIONS, MODELS, MODERATIONS = "generations", "edits", "variations", "models", "moderations"
 PATHS: Mapping[str, str] = {
@@ -19,13 +24,15 @@ class Dialect:
     """What may be asked of a provider.
 
     `accepts` are fields that go into the body as they are given, whatever the vendor says of them; `official` is the vendor
-    itself, where its dates of shutdown hold; `json_edits` has no form for files, so that they are sent within JSON.
+    itself, where its dates of shutdown hold; `json_edits` has no form for files, so that they are sent within JSON. `catalog`
+    are its models, with what they take and cost there.
     """
 
     accepts: tuple[str, ...] = ()
     variations: bool = False
     official: bool = False
     json_edits: bool = False
+    catalog: Catalog = VENDORS
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +48,6 @@ class Wire:
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
     paths: Mapping[str, str] = field(default_factory=dict)
     reply: str = ""
-    json_edits: bool = False
     idempotency_header: str = ""
     secrets: tuple[str, ...] = field(default=(), repr=False)
 

@@ -11,7 +11,7 @@ from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from batchgen.core import output_tokens, pace, pricing
-from batchgen.core.catalog import Catalog
+from batchgen.core.catalog import Catalog, Catalogs
 from batchgen.core.input_tokens import input_image_tokens, most_input_image_tokens
 from batchgen.core.output_tokens import Span
 from batchgen.core.pace import Limits, Pace, Weight
@@ -31,6 +31,7 @@ class Kind:
     quality: str
     size: str
     has_author: bool = False
+    provider: str = ""
 
 
 @dataclass(slots=True)
@@ -72,6 +73,15 @@ class Estimate:
     lines: tuple[Line, ...]
 
     @property
+    def providers(self) -> tuple[str, ...]:
+        """Who makes them."""
+        return tuple(dict.fromkeys(line.kind.provider for line in self.lines))
+
+    def by(self, provider: str) -> "Estimate":
+        """What one of them makes."""
+        return Estimate(tuple(line for line in self.lines if line.kind.provider == provider))
+
+    @property
     def total(self) -> Sums:
         """All kinds together."""
         total = Sums()
@@ -103,16 +113,16 @@ class Estimate:
 
 @dataclass(slots=True)
 class Tally:
-    """Adds up requests, whose models are those of the catalog."""
+    """Adds up requests, whose models are those of their provider's catalog."""
 
-    catalog: Catalog
+    catalogs: Catalogs
     kinds: dict[Kind, Sums] = field(default_factory=dict)
 
-    def add(self, request: Request) -> None:
-        """Count a request."""
+    def add(self, request: Request, provider: str = "") -> None:
+        """Count a request to a provider."""
         n = request.images
-        kind = Kind(request.model, *pricing.kind_of(request), pricing.has_author(request))
-        tokens = _input_images(request, self.catalog)
+        kind = Kind(request.model, *pricing.kind_of(request), pricing.has_author(request), provider)
+        tokens = _input_images(request, self.catalogs(provider))
         sums = Sums(1, n, len(request.inputs), request.previews * n, pricing.text_tokens(request) * n, tokens * n)
         self._add(kind, sums)
 
@@ -125,9 +135,9 @@ class Tally:
         """The same requests at another quality; None if that changes nothing, or a model does not have it."""
         if all(kind.quality == quality for kind in self.kinds):
             return None
-        changed = Tally(self.catalog)
+        changed = Tally(self.catalogs)
         for kind, sums in self.kinds.items():
-            model = self.catalog.find(kind.model)
+            model = self.catalogs(kind.provider).find(kind.model)
             if model is None or quality not in model.qualities:
                 return None
             changed._add(replace(kind, quality=quality), sums)
@@ -141,14 +151,15 @@ class Tally:
         self.kinds.setdefault(kind, Sums()).add(sums)
 
     def _line(self, kind: Kind, sums: Sums, day: date) -> Line:
-        each = output_tokens.span(self.catalog.tokens_like(kind.model), kind.quality, kind.size)
-        price = pricing.price_on(kind.model, day, self.catalog)
+        catalog = self.catalogs(kind.provider)
+        each = output_tokens.span(catalog.tokens_like(kind.model), kind.quality, kind.size)
+        price = pricing.price_on(kind.model, day, catalog)
         if each is None:
             return Line(kind, sums, None, None)
         output = each * sums.images + Span.exactly(sums.previews * pricing.PREVIEW_TOKENS)
         if price is None or kind.has_author:
             return Line(kind, sums, output, None)
-        model = self.catalog.find(kind.model)
+        model = catalog.find(kind.model)
         part = model.batch_part if model else None
         exact = _exact(price, sums, output)
         return Line(kind, sums, output, _rounded(exact), None if part is None else _rounded([one * part for one in exact]))

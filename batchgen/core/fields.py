@@ -145,8 +145,13 @@ def match(headers: Sequence[str], mapping: Mapping[str, str], words: Words = NO_
         if word not in mapping and word not in taken and tutorials.plain(word) in by_plain:
             taken[word] = by_plain[tutorials.plain(word)]
     used = set(taken.values())
+    findings += [
+        finding for index, name in enumerate(names) if name and index not in used for finding in _suspicious(name, mapping)
+    ]
+    if CUSTOM_ID in taken and canonical(mapping.get(CUSTOM_ID, CUSTOM_ID)) is None:
+        # Of a matrix the custom_ids are longer than what stands in the column, by which people group and look things up.
+        used.discard(taken[CUSTOM_ID])
     rest = [(name, index) for index, name in enumerate(names) if name and index not in used]
-    findings += [finding for name, _ in rest for finding in _suspicious(name, mapping)]
     return Columns(tuple(taken.items()), tuple(rest), tuple(findings), tuple(names), _slots(names, taken, rest))
 
 

@@ -16,7 +16,7 @@ from batchgen.core import chains
 from batchgen.core.catalog import Model
 from batchgen.core.fields import INPUT_COLUMNS
 from batchgen.core.parameters import LEFT_OPEN, Finding
-from batchgen.core.request import IMAGE, LINKS, MARKUP, MASK, RESULT, Input, Request, Value
+from batchgen.core.request import IMAGE, MARKUP, MASK, Input, Request, Sourced, Value
 
 _MOST_IMAGES = 16
 _APART = ";"
@@ -30,11 +30,11 @@ _MEDIA_TYPES = {"image/png": "PNG", "image/webp": "WebP", "image/jpeg": "JPEG"}
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Sourced):
     """An input image as a row names it, and the column that does."""
 
     column: str
-    text: str
+    source: str
 
     @property
     def role(self) -> str:
@@ -44,22 +44,7 @@ class Reference:
     @property
     def is_data(self) -> bool:
         """Whether it stands in the manifest itself."""
-        return self.text.startswith(_DATA)
-
-    @property
-    def is_file(self) -> bool:
-        """Whether it is a path."""
-        return not self.text.startswith((*LINKS, RESULT))
-
-    @property
-    def is_link(self) -> bool:
-        """Whether it is sent as it stands."""
-        return self.text.startswith(LINKS)
-
-    @property
-    def is_result(self) -> bool:
-        """Whether it is what another row makes."""
-        return self.text.startswith(RESULT)
+        return self.source.startswith(_DATA)
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -124,23 +109,23 @@ def joined(texts: Sequence[str]) -> str:
 def anchored(cell: str, folder: PurePath) -> str:
     """The images of a cell with their paths below a folder; what cannot be read stays as it is, to be told with each row."""
     named = [Reference(IMAGE, text) for text in _texts(cell) or ()]
-    return joined([str(folder / one.text) if one.is_file else one.text for one in named]) if named else cell
+    return joined([str(folder / one.source) if one.is_file else one.source for one in named]) if named else cell
 
 
 def _unusable(named: Reference) -> Iterator[Finding]:
     if named.is_result:
-        parent = chains.parent(named.text)
+        parent = chains.parent(named.source)
         if named.role != IMAGE:
             # No model is certain to make one that fits, and it would be found out when all before it has been paid for.
             yield Finding(
-                named.column, f"{named.text[:60]}: a {named.role} is a file that you draw; only an image can be a result"
+                named.column, f"{named.source[:60]}: a {named.role} is a file that you draw; only an image can be a result"
             )
         elif isinstance(parent, str):
-            yield Finding(named.column, f"{named.text[:60]}: {parent}")
-    elif named.is_data and not named.text.startswith(tuple(f"data:{kind};base64," for kind in _MEDIA_TYPES)):
+            yield Finding(named.column, f"{named.source[:60]}: {parent}")
+    elif named.is_data and not named.source.startswith(tuple(f"data:{kind};base64," for kind in _MEDIA_TYPES)):
         yield Finding(named.column, "a data URL must begin with data:image/png;base64, (or jpeg, webp)")
-    elif len(named.text) > _MOST_LINK_CHARACTERS:
-        yield Finding(named.column, f"has {len(named.text):,} characters: the API takes {_MOST_LINK_CHARACTERS:,} at most")
+    elif len(named.source) > _MOST_LINK_CHARACTERS:
+        yield Finding(named.column, f"has {len(named.source):,} characters: the API takes {_MOST_LINK_CHARACTERS:,} at most")
 
 
 def unfit(named: Reference, facts: Facts, first: Facts | None) -> str:
@@ -179,16 +164,19 @@ def within_json(facts: Facts) -> str:
     return f"has {facts.bytes:,} bytes: beside a link, as in any body of JSON, 15 million are the most; save it smaller"
 
 
-def unfit_results(inputs: Sequence[Input]) -> str:
-    """Why an edit cannot be sent now that its parents are made; empty if it can. Files were checked when submitted."""
-    has_links = any(one.source.startswith(LINKS) for one in inputs)
+def unfit_results(inputs: Sequence[Input], *, as_json: bool) -> str:
+    """Why an edit cannot be sent now that its parents are made; empty if it can. Files were checked when submitted.
+
+    With `as_json` none goes as a file, and neither does any beside a link.
+    """
+    as_json = as_json or any(one.is_link for one in inputs)
     first = next(one for one in inputs if one.role == IMAGE)
     for one in inputs:
         if one.is_result and one.path is None:
             return f"{one.source}: there is no such image any more"
         if one.is_result:
             facts = Facts(one.media_type or "", one.width or 0, one.height or 0, one.bytes or 0, one.sha256, False, False)
-            fault = unfit(Reference(one.role, one.source), facts, None) or (within_json(facts) if has_links else "")
+            fault = unfit(Reference(one.role, one.source), facts, None) or (within_json(facts) if as_json else "")
         elif one.role != IMAGE and first.is_result and one.width is not None:
             fault = _another_size((one.width, one.height), (first.width, first.height))
         else:

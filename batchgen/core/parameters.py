@@ -9,7 +9,7 @@ from datetime import date
 
 from batchgen.core import sizes, tutorials
 from batchgen.core.catalog import GONE, VENDORS, Catalog, Model, SizeRule
-from batchgen.core.request import Value
+from batchgen.core.request import OPERATIONS, Value
 
 PROMPT_MOST_CHARACTERS = 32_000
 
@@ -77,6 +77,9 @@ PARAMETERS: dict[str, Kind] = {
     "svg_effort": Choice(("none", "minimal", "low", "medium", "high", "xhigh", "max")),
 }
 
+# Fields that take words of their own, or a size; a person may write them in any case.
+CASED = frozenset({"size", "operation", *(name for name, kind in PARAMETERS.items() if isinstance(kind, Choice))})
+
 # The events of a stream hold no such image.
 _UNSTREAMED = ("gif", "svg")
 
@@ -135,6 +138,16 @@ def ending(model: str, day: date, catalog: Catalog = VENDORS) -> str:
     return f"{model} will be shut down on {entry.shutdown}" + (f"; then use {entry.replacement}" if entry.replacement else "")
 
 
+def normal(name: str, value: Value) -> Value:
+    """A value in the case in which the API takes it, where it is one of a field's words or a size; any other as it is."""
+    if name not in CASED or not isinstance(value, str) or value.islower():
+        return value
+    kind, lower = PARAMETERS.get(name), value.lower()
+    if isinstance(kind, Choice):
+        return lower if lower in kind.words or tutorials.value_told(name, lower) else value
+    return lower if lower in ("auto", *OPERATIONS) or sizes.edges_of(lower) else value
+
+
 def misfits(name: str, value: Value) -> Iterator[Finding]:
     """What is wrong with a value for a parameter of this name, whatever the model."""
     match PARAMETERS.get(name):
@@ -160,6 +173,7 @@ def unfit(name: str, value: Value, *, translate: bool = False) -> Iterator[Findi
 
     `translate` tells that the words of the tutorials will be rewritten with each row.
     """
+    value = normal(name, value)
     if translate and tutorials.is_translated(name, value):
         yield from misfits("user", value)
     elif name in tutorials.FIELDS:

@@ -9,7 +9,7 @@ from batchgen.core import fields, identity, tutorials
 from batchgen.core.fields import BESIDE_THE_REQUEST, CUSTOM_ID
 from batchgen.core.manifest import Row
 from batchgen.core.matrix import NO_CHOICE, Combination
-from batchgen.core.parameters import Finding
+from batchgen.core.parameters import Finding, normal
 from batchgen.core.profile import Profile
 from batchgen.core.request import Value
 from batchgen.core.template import Template, as_text
@@ -112,7 +112,7 @@ def _said(row: Row, name: str) -> str | None:
 
 def _derived(row: Row, words: Mapping[str, str | None]) -> str:
     """The name of a row without one: its own request cells and what it says for the template, whose text does not enter."""
-    cells = {field: value for field, value in row.cells.items() if field not in BESIDE_THE_REQUEST}
+    cells = {field: normal(field, value) for field, value in row.cells.items() if field not in BESIDE_THE_REQUEST}
     said = dict(sorted((name.casefold(), text) for name, text in words.items() if text))
     others = {f"{{{name}}}": text for name, text in said.items() if name not in cells}
     return identity.derive({**cells, **others}, " ".join(said.values()) or None)

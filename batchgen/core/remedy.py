@@ -14,6 +14,7 @@ _BY_CODE = {
     "billing_hard_limit_reached": "the account's billing limit is reached; raise it, then run again",
     "billing_not_active": "billing is not active for this account; activate it, then run again",
     "model_not_found": "the account cannot use this model; name another one with --model and --update, or ask for access",
+    "DeploymentNotFound": ("on Azure a model is the name of your deployment: name one that is there with --model and --update"),
     "link_refused": (
         "`batchgen show` names the file with the link; if the server is your own, allow its links with "
         "private_links = true in its table of the settings, or make it answer with b64_json"

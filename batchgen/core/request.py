@@ -11,7 +11,7 @@ from batchgen.core.nesting import folded
 
 Value = str | int | float | bool
 
-GENERATE, EDIT, VARIATION = "generate", "edit", "variation"
+OPERATIONS = GENERATE, EDIT, VARIATION = "generate", "edit", "variation"
 IMAGE, MASK, MARKUP = "image", "mask", "markup"
 # How the image comes to us; it is the same image however it comes, and what was made one way is not made again for another.
 TRANSPORT = ("stream", "partial_images")
@@ -24,8 +24,30 @@ RESULT = "@"
 _canonical = msgspec.json.Encoder(order="sorted")
 
 
-class Input(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An input image: a file, a link (one of LINKS) that is sent as it stands, or the result of another row (`@hero`).
+class Sourced:
+    """What has a `source`: a path, a link (one of LINKS) that is sent as it stands, or the result of another row (`@hero`)."""
+
+    __slots__ = ()
+    source: str
+
+    @property
+    def is_file(self) -> bool:
+        """Whether `source` is a path."""
+        return not self.source.startswith((*LINKS, RESULT))
+
+    @property
+    def is_link(self) -> bool:
+        """Whether `source` is sent as it stands."""
+        return self.source.startswith(LINKS)
+
+    @property
+    def is_result(self) -> bool:
+        """Whether `source` names another row."""
+        return self.source.startswith(RESULT)
+
+
+class Input(Sourced, msgspec.Struct, frozen=True, omit_defaults=True):
+    """An input image.
 
     `sha256` is that of the bytes, of a link to somewhere that of its text: what lies there is not known. Of a result it stands
     for the request that it comes from (`core/chains.py`), until the result is there: then all is as of a file, which lies at
@@ -40,16 +62,6 @@ class Input(msgspec.Struct, frozen=True, omit_defaults=True):
     height: int | None = None
     bytes: int | None = None
     path: str | None = None
-
-    @property
-    def is_file(self) -> bool:
-        """Whether `source` is a path."""
-        return not self.source.startswith((*LINKS, RESULT))
-
-    @property
-    def is_result(self) -> bool:
-        """Whether `source` names another row."""
-        return self.source.startswith(RESULT)
 
 
 @dataclass(frozen=True, slots=True)

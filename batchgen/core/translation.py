@@ -1,7 +1,7 @@
 """`[compat] translate = true`: the words of the tutorials become what the API takes, and each change is told."""
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from batchgen.core.catalog import Catalog
 from batchgen.core.fields import INPUT_COLUMNS
@@ -14,22 +14,22 @@ from batchgen.core.tutorials import AN_IMAGE, QUALITIES, TRANSLATED, rewritten
 _IN_THE_PROMPT = {"style": "Style", "negative_prompt": "Avoid"}
 
 
-_SMALL = re.compile(r"size=([1-9][0-9]*x[1-9][0-9]*) is sent as [1-9][0-9]*x[1-9][0-9]*", re.ASCII)
-
-
-def copy_size(notes: Sequence[str]) -> str | None:
-    """The size that a row asked for, where it is smaller than what was sent; by the notes, which the ledger keeps of it."""
-    return next((found[1] for found in map(_SMALL.fullmatch, notes) if found), None)
-
-
 def hint(problems: Iterable[tuple[str, str]]) -> str:
     """How to have the words rewritten that problems are about, each a field and its message; empty where none would be."""
     words = dict.fromkeys(filter(None, (rewritten(field, message) for field, message in problems)))
     return f"[compat] translate = true in the settings has this rewritten: {', '.join(words)}" if words else ""
 
 
-def translated(fields: Mapping[str, Value], catalog: Catalog) -> tuple[dict[str, Value], tuple[str, ...]]:
-    """A row's fields as the API takes them, and a note for each that was another one. What is no such word stays as it is."""
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """A note for each field that was another one, and the size that was asked for where it is smaller than what is sent."""
+
+    notes: tuple[str, ...] = ()
+    copy_size: str = ""
+
+
+def translated(fields: Mapping[str, Value], catalog: Catalog) -> tuple[dict[str, Value], Rewritten]:
+    """A row's fields as the API takes them, and what of them was another one. What is no such word stays as it is."""
     ours = {name: value for name, value in fields.items() if name not in TRANSLATED}
     notes = []
     for word in (word for word in TRANSLATED if word in fields):
@@ -51,4 +51,4 @@ def translated(fields: Mapping[str, Value], catalog: Catalog) -> tuple[dict[str,
         if value is not None:
             notes.append(f"{name}={fields[name]} is sent as {value}")
             ours[name] = value
-    return ours, tuple(notes)
+    return ours, Rewritten(tuple(notes), "" if instead["size"] is None else str(fields["size"]))

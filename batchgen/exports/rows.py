@@ -8,7 +8,6 @@ from batchgen.artifacts.files import copy_path
 from batchgen.core.fields import INPUTS, OPERATION, PROVIDER, REQUEST_FIELDS
 from batchgen.core.inputs import joined
 from batchgen.core.pricing import dollars
-from batchgen.core.translation import copy_size
 from batchgen.exports.cells import cell, csv_writer
 from batchgen.store.listing import Line
 
@@ -95,8 +94,7 @@ def _values(line: Line) -> dict[str, Any]:
 
 def _copies(line: Line) -> list[str]:
     """Where copies belong in the small size that the row asked for; one that is missing can be made again."""
-    size = copy_size(line.rewritten)
-    return [copy_path(path, size) for path in line.files if size is not None and not path.endswith(".svg")]
+    return [copy_path(path, line.copy_size) for path in line.files if line.copy_size and not path.endswith(".svg")]
 
 
 def _header(name: str) -> str:

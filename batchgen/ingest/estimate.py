@@ -66,10 +66,9 @@ def _estimate(session: Transaction, number: int, manifest: Manifest, terms: Term
     batch = batches.by_name(session, manifest.batch) if is_known else None
     reading = read(session, number, manifest, terms)
     chains.check(session, number, reading, batch, alone=not is_known)
-    whole, made = Tally(terms.catalog), Tally(terms.catalog)
-    left = Tally(terms.catalog)
-    for request, is_made in outlook.staged_rows(session, number, batch):
-        (made if is_made else left).add(request)
+    whole, made, left = (Tally(terms.catalog) for _ in range(3))
+    for request, provider, is_made in outlook.staged_rows(session, number, batch):
+        (made if is_made else left).add(request, provider or terms.provider)
     whole.merge(made)
     whole.merge(left)
     told = (reading.problems, reading.more_problems, warnings_of(reading))

@@ -52,15 +52,15 @@ class InputFiles:
         """What an image is, why it cannot be read, or None for a link, which the API opens, and for what is not made yet."""
         if named.is_data:
             try:
-                return look_at_data_url(named.text)
+                return look_at_data_url(named.source)
             except NotAnImage as error:
                 return str(error)
-        return self._look(self._folder, named.text) if named.is_file else None
+        return self._look(self._folder, named.source) if named.is_file else None
 
     def _inputs(self, named: Sequence[Reference], found: Sequence[Facts | str | None]) -> tuple[Input, ...]:
         told = []
         for one, facts in zip(named, found, strict=True):
-            source = str(self._folder / one.text) if one.is_file else one.text
+            source = str(self._folder / one.source) if one.is_file else one.source
             if isinstance(facts, Facts):
                 told.append(Input(one.role, source, facts.sha256, facts.media_type, facts.width, facts.height, facts.bytes))
             else:
@@ -92,4 +92,4 @@ def _fault(named: Reference, facts: Facts, first: Facts | None, *, within_json: 
 
 
 def _shown(named: Reference) -> str:
-    return named.text if named.is_file else f"{named.text[:40]}..."
+    return named.source if named.is_file else f"{named.source[:40]}..."

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from batchgen.core import retry
 from batchgen.core.job import State
@@ -45,13 +45,22 @@ class Asking:
 
 @dataclass(frozen=True, slots=True)
 class Moderated:
-    """What was said of the prompts of a manifest. `failure` tells why not all of them were asked about, if so."""
+    """What was said of the prompts of a manifest. `failure` tells why asking ended early, if so.
+
+    `left_out` are rows, by the provider that they name, whose prompts were shown to nobody else.
+    """
 
     prompts: int
     asked: int
     flagged: Sequence[Flagged] = ()
     more_flagged: int = 0
     failure: str = ""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every prompt was asked about."""
+        return not (self.failure or self.left_out)
 
 
 async def moderate(tx: Transaction, manifest: int, asking: Asking) -> Moderated:
@@ -69,7 +78,7 @@ async def moderate(tx: Transaction, manifest: int, asking: Asking) -> Moderated:
                 told = zip(part, answer, strict=True)
                 moderation.flag(tx, {number: categories for (number, _), categories in told if categories})
     found, first = moderation.flagged(tx, manifest, _MOST_LISTED)
-    return Moderated(count, asked, first, found - len(first), failure or _not_shown(moderation.left_out(tx, manifest)))
+    return Moderated(count, asked, first, found - len(first), failure, moderation.left_out(tx, manifest))
 
 
 class _Questions:
@@ -146,12 +155,6 @@ def _parts(prompts: Sequence[tuple[int, str]]) -> Iterator[list[tuple[int, str]]
         length += len(prompt)
     if part:
         yield part
-
-
-def _not_shown(left_out: Mapping[str, int]) -> str:
-    """Why some prompts were not asked about: whoever makes other rows has nothing to do with them."""
-    told = ", ".join(f"{count:,} row{'s' if count > 1 else ''} of {provider}" for provider, count in left_out.items())
-    return f"prompts that only other providers' rows have were not shown to this one: {told}" if told else ""
 
 
 def _why(ending: Ending) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from batchgen.core import assembly, chains, identity, parameters
 from batchgen.core.assembly import Wanted
-from batchgen.core.catalog import VENDORS, Catalog
+from batchgen.core.catalog import Catalog
 from batchgen.core.chains import Parent
 from batchgen.core.dialect import Dialect
 from batchgen.core.fields import PROVIDER, Words
@@ -18,7 +18,7 @@ from batchgen.core.manifest import Problem, Row, Unreadable, shortened
 from batchgen.core.parameters import Finding
 from batchgen.core.prompt_rules import NO_RULES, PromptRules
 from batchgen.core.recipe import Recipe
-from batchgen.core.request import Value
+from batchgen.core.request import EDIT, Value
 from batchgen.core.tutorials import TRANSLATED
 from batchgen.ingest.inputs import InputFiles
 from batchgen.ingest.source import Manifest, rows, text_lines
@@ -47,7 +47,6 @@ class Terms:
     day: date
     update: bool
     recipe: Recipe = field(default_factory=Recipe)
-    catalog: Catalog = VENDORS
     translate: bool = False
     rules: PromptRules = NO_RULES
     children: bool = False
@@ -57,6 +56,10 @@ class Terms:
     def dialect_of(self, row: Row) -> Dialect:
         """That of the provider of a row; one that nobody knows is refused elsewhere."""
         return self.dialects.get(str(row.cells.get(PROVIDER, "")), self.dialects[""])
+
+    def catalog(self, provider: str) -> Catalog:
+        """The models of a provider."""
+        return self.dialects.get(provider, self.dialects[""]).catalog
 
     @property
     def words(self) -> Words:
@@ -162,9 +165,10 @@ def _variants(row: Row, terms: Terms, inputs: InputFiles, reading: Reading) -> I
 
 def _checked(row: Row, terms: Terms, inputs: InputFiles) -> tuple[Wanted | None, tuple[Finding, ...]]:
     ways: dict[str, Any] = {"translate": terms.translate, "rules": terms.rules, "dialects": terms.dialects}
-    wanted, findings = assembly.assemble(row, terms.defaults, terms.catalog, **ways)
+    wanted, findings = assembly.assemble(row, terms.defaults, **ways)
     if wanted is not None and wanted.named:
-        wanted, unfit = inputs.looked_at(wanted, within_json=terms.dialect_of(row).json_edits)
+        as_json = terms.dialect_of(row).json_edits and wanted.request.operation == EDIT
+        wanted, unfit = inputs.looked_at(wanted, within_json=as_json)
         findings += unfit
     findings += _shut_down(row, terms)
     # A row without a prompt is told with its header, and is none that could be stored.
@@ -172,26 +176,29 @@ def _checked(row: Row, terms: Terms, inputs: InputFiles) -> tuple[Wanted | None,
 
 
 def _told(row: Row, wanted: Wanted, terms: Terms) -> list[str]:
-    model = wanted.request.model
-    entry = terms.catalog.find(model)
+    model, dialect = wanted.request.model, terms.dialect_of(row)
+    catalog = dialect.catalog
+    entry = catalog.find(model)
     # On the sandbox more is said below of a model that is not in the catalog.
     is_silent = terms.simulated and entry is None
-    told = [] if is_silent else list(_warnings(model, tuple(wanted.request.parameters.items()), terms.catalog))
+    told = [] if is_silent else list(_warnings(model, tuple(wanted.request.parameters.items()), catalog))
     if wanted.request.inputs:
         told += [finding.message for finding in input_warnings(entry, wanted.request)]
         told += wanted.doubts
-    if terms.simulated and (gone := _unavailable(model, terms.day, terms.catalog)):
+    if terms.simulated and (gone := _unavailable(model, terms.day, catalog)):
         told.append(f"{gone}; only the sandbox still answers to it" if entry is not None else gone)
-    if terms.dialect_of(row).official and (soon := _ending(model, terms.day, terms.catalog)):
+    # Whoever tries a model on the sandbox means to have it made for real.
+    if (dialect.official or terms.simulated) and (soon := _ending(model, terms.day, catalog)):
         told.append(soon)
     return [shortened(message) for message in told]
 
 
 def _shut_down(row: Row, terms: Terms) -> tuple[Finding, ...]:
     model = row.cells.get("model", terms.defaults["model"])
-    if not terms.dialect_of(row).official or not row.cells or not isinstance(model, str) or not model:
+    dialect = terms.dialect_of(row)
+    if not dialect.official or not row.cells or not isinstance(model, str) or not model:
         return ()
-    gone = _unavailable(model, terms.day, terms.catalog)
+    gone = _unavailable(model, terms.day, dialect.catalog)
     return (Finding("model", gone),) if gone else ()
 
 
@@ -223,6 +230,7 @@ def _staged(number: int, position: int, wanted: Wanted, terms: Terms) -> dict[st
         "fingerprint": request.fingerprint,
         "priority": wanted.priority,
         "rewritten": list(wanted.rewritten),
+        "copy_size": wanted.copy_size,
     }
 
 
@@ -235,12 +243,12 @@ def _staged_links(number: int, position: int, wanted: Wanted) -> list[dict[str, 
             "place": place,
             "line": wanted.line,
             "field": named.column,
-            "source": named.text,
+            "source": named.source,
             "key": identity.fold(wanted.custom_id),
             "parent_key": parent.key,
         }
         for place, named in enumerate(wanted.named)
-        if named.is_result and isinstance(parent := chains.parent(named.text), Parent)
+        if named.is_result and isinstance(parent := chains.parent(named.source), Parent)
     ]
 
 
@@ -253,6 +261,7 @@ _EMPTY: dict[str, Any] = {
     "fingerprint": "",
     "priority": 0,
     "rewritten": [],
+    "copy_size": "",
 }
 
 

@@ -109,11 +109,25 @@ def _store(session: Transaction, number: int, reading: Reading, terms: Terms, no
                 f"{manifest.given_label}: changed rows are being made right now: stop that run first; nothing was stored"
             )
         linking.connect(session, number, batch, now)
-        left = held.follow(session, number, batch) if comparison.changed.count else left
+        left = _follow(session, number, manifest, batch) if comparison.changed.count else left
         batch = batches.give(session, batch, terms.provider)
         batches.record_manifest(session, batch, ManifestFile(path, reading.sha256, tuple(reading.columns)))
     moved_from = was if was != batch.provider else ""
     return Submitted(batch, manifest.given_label, comparison, warnings_of(reading), made_from, moved_from, rerouted, left)
+
+
+def _follow(session: Transaction, number: int, manifest: Manifest, batch: Batch) -> Listed:
+    """Let jobs follow that the manifest does not have. Raises ManifestError where one could not be made any more."""
+    followed = held.follow(session, number, batch)
+    if followed.unfit:
+        remedy = "is not in this file: bring its row along, or cancel it first"
+        told = [
+            f"{manifest.label}: batch {batch.name}: {name} takes {words}; {name} {remedy}"
+            for name, words in followed.unfit[:_MOST_IN_FULL]
+        ]
+        more = len(followed.unfit) - len(told)
+        raise ManifestError("\n".join([*told, *([f"... and {more:,} more"] if more else []), _NOTHING_STORED]))
+    return followed.listed
 
 
 def warnings_of(reading: Reading) -> tuple[str, ...]:

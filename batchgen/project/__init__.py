@@ -12,9 +12,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from batchgen.core.address import masked_url
+from batchgen.core.dialect import OPENAI, SANDBOX
 from batchgen.errors import WrongUsage
 from batchgen.project.makers import Makers
-from batchgen.settings.model import OPENAI, SANDBOX, Settings
+from batchgen.settings.model import Settings
 from batchgen.store import migrate, reports, shares
 from batchgen.store.engine import Database, Transaction
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from batchgen.store.batches import Batch
     from batchgen.store.reuse import Rules
     from batchgen.worker.events import Observer
-    from batchgen.worker.forecast import Again
+    from batchgen.worker.forecast import Grounds
     from batchgen.worker.plan import Plan
     from batchgen.worker.pools import Pools
 
@@ -125,16 +126,17 @@ class Project:
             copies=self.settings.compat.translate,
             provider=provider,
             rows_for=rows_for,
-            catalog=self.settings.catalog,
+            catalogs=self.makers.catalog,
+            json_edits=self.settings.dialect(provider).json_edits,
             reuse=self.reuse,
         )
 
-    def again(self, batches: "Sequence[Batch]") -> "Again | None":
-        """What is used again for these batches, for a look at what is left."""
-        from batchgen.worker.forecast import Again
+    def grounds(self, batches: "Sequence[Batch]") -> "Grounds":
+        """What a look at what these batches still cost goes by."""
+        from batchgen.worker.forecast import Grounds
 
-        rules = self.reuse
-        return None if rules is None else Again(rules, {batch.id: self.makers.owner(batch) for batch in batches}, utc_now())
+        owners = {batch.id: self.makers.owner(batch) for batch in batches}
+        return Grounds(utc_now(), self.makers.catalog, owners, self.reuse)
 
     @property
     def reuse(self) -> "Rules | None":

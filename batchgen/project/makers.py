@@ -7,9 +7,11 @@ from collections.abc import Collection, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
+from batchgen.core.catalog import Catalog
+from batchgen.core.dialect import OPENAI, SANDBOX
 from batchgen.core.pace import Limits
 from batchgen.errors import WrongUsage
-from batchgen.settings.model import OPENAI, SANDBOX, LimitSettings, Settings
+from batchgen.settings.model import LimitSettings, Settings
 from batchgen.store.batches import Batch
 
 if TYPE_CHECKING:
@@ -81,6 +83,10 @@ class Makers:
         """The same as it was told, with how many requests may be out at once."""
         return self._settings.limits if name == SANDBOX else self._settings.providers[name].limits
 
+    def catalog(self, name: str) -> Catalog:
+        """Its models, and what they cost there."""
+        return self._settings.dialect(name).catalog
+
     def account(self, name: str) -> str:
         """Whose limits hold: the provider's address, and the name under which the key is kept, stand for the account."""
         if name == SANDBOX:
@@ -121,4 +127,5 @@ class Makers:
 
         told, reveal = self._settings.providers[name], self._settings.secrets.reveal
         key, wire = reveal(told.api_key_env), told.revealed(reveal)
-        return OpenAI(told.base_url, key, timeout_s=timeout_s, private_links=told.private_links, wire=wire)
+        ways = {"private_links": told.private_links, "json_edits": told.dialect.json_edits}
+        return OpenAI(told.base_url, key, timeout_s=timeout_s, wire=wire, **ways)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from batchgen.core.assembly import BUILT_IN
-from batchgen.core.dialect import VENDORS_DIALECT, Dialect
+from batchgen.core.dialect import SANDBOX, Dialect
 from batchgen.core.matrix import taking
 from batchgen.core.profile import Profile
 from batchgen.core.prompt_rules import PromptRules
@@ -15,7 +15,7 @@ from batchgen.core.template import parse
 from batchgen.ingest.reading import Terms
 from batchgen.settings import defaults, jobfile, profiles
 from batchgen.settings.jobfile import JobFile
-from batchgen.settings.model import SANDBOX, Settings
+from batchgen.settings.model import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,6 @@ def terms(settings: Settings, said: Said, job: JobFile | None, day: date) -> Ter
         day=day,
         update=said.update,
         children=said.children,
-        catalog=settings.catalog,
         translate=settings.compat.translate,
         rules=PromptRules(asked.blocked, asked.min_length, asked.max_length),
         provider=settings.provider.name,
@@ -62,9 +61,8 @@ def accepted(settings: Settings) -> tuple[str, ...]:
 def _dialects(settings: Settings) -> dict[str, Dialect]:
     """How whoever a row can name differs from the vendor; the empty name is that of rows without one."""
     if settings.provider.name == SANDBOX:
-        return dict.fromkeys(("", *settings.provider_names), VENDORS_DIALECT)
-    known = {name: provider.dialect for name, provider in settings.providers.items()}
-    return {"": known[settings.provider.name], **known}
+        return dict.fromkeys(("", *settings.provider_names), settings.dialect(SANDBOX))
+    return {"": settings.dialect(settings.provider.name), **{name: settings.dialect(name) for name in settings.providers}}
 
 
 def _profile(settings: Settings, said: Said, job: JobFile | None) -> Profile | None:

@@ -64,13 +64,23 @@ _models_decoder = msgspec.json.Decoder(_Models)
 
 
 class OpenAI:
-    """A provider at one base URL (`https://api.openai.com/v1`) that speaks as the vendor does, or differs by its `wire`."""
+    """A provider at one base URL (`https://api.openai.com/v1`) that speaks as the vendor does, or differs by its `wire`.
+
+    With `json_edits` the files of an edit go within JSON.
+    """
 
     def __init__(
-        self, base_url: str, key: str, *, timeout_s: float, private_links: bool = False, wire: Wire = VENDORS_WIRE
+        self,
+        base_url: str,
+        key: str,
+        *,
+        timeout_s: float,
+        private_links: bool = False,
+        json_edits: bool = False,
+        wire: Wire = VENDORS_WIRE,
     ) -> None:
         self._asking = Asking(base_url, key, wire)
-        self._json_edits = wire.json_edits
+        self._json_edits = json_edits
         self._mask = Mask(*self._asking.secrets)
         self._http = Http(timeout_s=timeout_s)
         self._links = Links(allow_private=private_links)

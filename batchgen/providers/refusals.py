@@ -28,7 +28,8 @@ _MONEY = frozenset(
         "billing_hard_limit_reached",
     }
 )
-_MODEL = frozenset({"model_not_found"})
+# On Azure a model is the name of a deployment.
+_MODEL = frozenset({"model_not_found", "DeploymentNotFound"})
 _FIGURE = r"([0-9][0-9,]*(?:\.[0-9]+)?)"
 _REQUESTED = re.compile(rf"Limit:?\s+{_FIGURE}.*?Requested:?\s+{_FIGURE}", re.IGNORECASE | re.DOTALL)
 _LIMIT = re.compile(rf"(?<![\w-])(input-images|images|requests) per min\b.*?Limit:?\s+{_FIGURE}", re.IGNORECASE | re.DOTALL)

@@ -8,22 +8,29 @@ from batchgen.core.inputs import anchored
 from batchgen.core.manifest import typed
 from batchgen.core.request import Value
 from batchgen.errors import SettingsError
+from batchgen.settings.mistakes import Mistakes
 from batchgen.settings.toml import Given
 
 # What can stand in a table of defaults.
 FIELDS = (*REQUEST_FIELDS, *INPUTS)
 
 
-def is_field(name: str) -> bool:
-    """Whether it can stand there, or is a word of the tutorials, which is told apart with its value."""
-    return name in FIELDS or name in tutorials.FIELDS
+def is_field(name: str, accepted: Collection[str] = ()) -> bool:
+    """Whether it can stand there, or is a word of the tutorials, which is told apart with its value.
+
+    `accepted` are fields that some provider takes as they are.
+    """
+    return name in FIELDS or name in tutorials.FIELDS or name in accepted
 
 
-def default(name: str, given: Given, place: str) -> Value:
+def default(name: str, given: Given, place: str, accepted: Collection[str] = ()) -> Value:
     """The value as its field takes it. Raises SettingsError with the place.
 
-    A word of the tutorials passes: it is rewritten with each row, or `refuse_words` is asked.
+    A word of the tutorials passes: it is rewritten with each row, or `refuse_words` is asked. What some provider accepts as it
+    is (`accepted`) is not looked into.
     """
+    if name in accepted:
+        return _untouched(name, given, place)
     value = typed(name, given.value) if isinstance(given.value, str) else given.value
     if name in INPUTS:
         return anchored(str(value), given.folder)
@@ -36,22 +43,25 @@ def default(name: str, given: Given, place: str) -> Value:
     return checked
 
 
-def untouched(name: str, given: Given, place: str) -> Value:
-    """The value of a field that some provider accepts as it is. Raises SettingsError for what no cell could hold."""
+def _untouched(name: str, given: Given, place: str) -> Value:
+    """Refuses what no cell could hold."""
     if not isinstance(given.value, Value):
         raise SettingsError(f"{place} = {given.value!r}: must be a text, a number or a truth value")
     return typed(name, given.value) if isinstance(given.value, str) else given.value
 
 
 def refuse_words(values: Mapping[str, Value], place: str, accepted: Collection[str] = ()) -> None:
-    """Raises SettingsError where a word of the tutorials stands, for settings that have none rewritten.
+    """Raises SettingsError where words of the tutorials stand, for settings that have none rewritten.
 
     `place` is the file and the table, `accepted` are fields that some provider takes as they are.
     """
-    for name, value in values.items():
+    mistakes = Mistakes()
+    for name, told in values.items():
+        value = parameters.normal(name, told)
         if tutorials.is_translated(name, value) and name not in accepted:
             for finding in parameters.unfit(name, value):
-                raise SettingsError(f"{place} {name}: {finding.message}")
+                mistakes.add(f"{place} {name}: {finding.message}")
+    mistakes.refuse()
 
 
 def checked_template(text: str, place: str) -> template.Template:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from batchgen.core.request import Value
 from batchgen.core.template import Template
 from batchgen.errors import SettingsError
 from batchgen.settings import profiles, providers, toml
-from batchgen.settings.defaults import checked_template, default, refuse_words, untouched
+from batchgen.settings.defaults import checked_template, default, refuse_words
 from batchgen.settings.load import known
+from batchgen.settings.mistakes import Mistakes
 from batchgen.settings.model import tables
 from batchgen.settings.toml import Given
 
@@ -45,30 +47,34 @@ class JobFile:
 
 
 def read(path: Path, accepted: Collection[str] = ()) -> JobFile:
-    """A job file as a value. Raises SettingsError with the place of what is wrong.
+    """A job file as a value. Raises SettingsError with all that is wrong, each with its place.
 
     `accepted` are words that some provider of the settings takes as fields.
     """
     document, content = toml.read(path)
+    mistakes = Mistakes()
     for key in document:
         if key not in (*_TEXTS, *_TABLES):
-            raise SettingsError(f"{path}: {_unknown(key)}")
-    manifest, prompt, name, profile = (toml.text(document, key, f"{path}: {key}") for key in _TEXTS)
-    said = {key: toml.table(document.get(key, {}), f"{path}: {key}") for key in _TABLES}
-    _refuse_forgotten(said["provider"], path)
-    return JobFile(
+            mistakes.add(f"{path}: {_unknown(key)}")
+    empty: dict[str, Any] = {}
+    said = {key: mistakes.ask(partial(toml.table, document.get(key, {}), f"{path}: {key}"), empty) for key in _TABLES}
+    text = {key: mistakes.ask(partial(toml.text, document, key, f"{path}: {key}"), None) for key in ("name", "profile")}
+    laid_over = [mistakes.ask(partial(_laid_over, table, said[table], path), dict[str, Given]()) for table in _LAID_OVER]
+    job = JobFile(
         path=path,
         content=content,
-        manifest=_manifest(manifest, path),
-        name=name,
-        template=None if prompt is None else checked_template(prompt, f"{path}: prompt"),
-        profile=profile,
-        columns=_columns(said["columns"], path, accepted),
-        matrix=_matrix(said["matrix"], path),
-        defaults=_defaults(said["defaults"], path, accepted),
-        profiles=profiles.parse(said[profiles.TABLE], path),
-        laid_over={key: given for table in _LAID_OVER for key, given in _settings(table, said[table], path).items()},
+        manifest=mistakes.ask(partial(_manifest, document, path), path),
+        name=text["name"],
+        template=mistakes.ask(partial(_template, document, path), None),
+        profile=text["profile"],
+        columns=mistakes.ask(partial(_columns, said["columns"], path, accepted), {}),
+        matrix=mistakes.ask(partial(_matrix, said["matrix"], path), ()),
+        defaults=mistakes.ask(partial(_defaults, said["defaults"], path, accepted), {}),
+        profiles=mistakes.ask(partial(profiles.parse, said[profiles.TABLE], path, accepted), {}),
+        laid_over={key: given for table in laid_over for key, given in table.items()},
     )
+    mistakes.refuse()
+    return job
 
 
 def refuse_untranslated(job: JobFile, accepted: Collection[str]) -> None:
@@ -76,12 +82,14 @@ def refuse_untranslated(job: JobFile, accepted: Collection[str]) -> None:
 
     `accepted` are fields that some provider takes as they are.
     """
+    mistakes = Mistakes()
     for field in job.columns:
         if field in tutorials.TRANSLATED and job.columns[field] and field not in accepted:
-            raise SettingsError(f"{job.path}: [columns] {field} {tutorials.FIELDS[field]}")
+            mistakes.add(f"{job.path}: [columns] {field} {tutorials.FIELDS[field]}")
     for choice in job.matrix:
-        refuse_words(choice.fields, f"{job.path}: [matrix]", accepted)
-    refuse_words(job.defaults, f"{job.path}: [defaults]", accepted)
+        mistakes.ask(partial(refuse_words, choice.fields, f"{job.path}: [matrix]", accepted), None)
+    mistakes.ask(partial(refuse_words, job.defaults, f"{job.path}: [defaults]", accepted), None)
+    mistakes.refuse()
 
 
 def laid_over(paths: Sequence[str], jobs: Mapping[str, JobFile], options: Collection[str]) -> Mapping[str, Given]:
@@ -107,14 +115,24 @@ def _unknown(key: str) -> str:
     return f"{key} is not a key of a job file; the nearest is {f'[{near}]' if near in _TABLES else near}"
 
 
-def _refuse_forgotten(provider: Mapping[str, Any], path: Path) -> None:
-    for key in _NOT_REMEMBERED:
-        if key in provider:
+def _laid_over(table: str, content: Mapping[str, Any], path: Path) -> dict[str, Given]:
+    mistakes = Mistakes()
+    for key in _NOT_REMEMBERED if table == "provider" else ():
+        if key in content:
             words = f'would be forgotten by resume: say it in [{providers.TABLE}.NAME] of config.toml, and here name = "NAME"'
-            raise SettingsError(f"{path}: [provider] {key} {words}")
+            mistakes.add(f"{path}: [provider] {key} {words}")
+    found = mistakes.ask(partial(_settings, table, content, path), dict[str, Given]())
+    mistakes.refuse()
+    return found
 
 
-def _manifest(name: str | None, path: Path) -> Path:
+def _template(document: Mapping[str, Any], path: Path) -> Template | None:
+    prompt = toml.text(document, "prompt", f"{path}: prompt")
+    return None if prompt is None else checked_template(prompt, f"{path}: prompt")
+
+
+def _manifest(document: Mapping[str, Any], path: Path) -> Path:
+    name = toml.text(document, "manifest", f"{path}: manifest")
     if not name:
         raise SettingsError(f'{path}: manifest is missing: name the file with the rows, like manifest = "products.csv"')
     manifest = path.parent / Path(name).expanduser()
@@ -124,26 +142,36 @@ def _manifest(name: str | None, path: Path) -> Path:
 
 
 def _columns(content: Mapping[str, Any], path: Path, accepted: Collection[str]) -> dict[str, str]:
-    mapping = {}
-    for word in content:
-        place = f"{path}: [columns] {word}"
-        header = toml.text(content, word, place) or ""
-        field = fields.mappable(word, accepted)
-        if field is None:
-            raise SettingsError(f"{place} is not a field; the nearest is {toml.nearest(word, fields.FIELDS)}")
-        if field in tutorials.FIELDS and field not in (*tutorials.TRANSLATED, *accepted) and header:
-            raise SettingsError(f"{place} {tutorials.FIELDS[field]}")
-        mapping[field] = header.strip()
+    mistakes = Mistakes()
+    mapping = dict(mistakes.ask(partial(_column, word, content, path, accepted), ("", "")) for word in content)
+    mistakes.refuse()
     return mapping
 
 
+def _column(word: str, content: Mapping[str, Any], path: Path, accepted: Collection[str]) -> tuple[str, str]:
+    place = f"{path}: [columns] {word}"
+    header = toml.text(content, word, place) or ""
+    field = fields.mappable(word, accepted)
+    if field is None:
+        raise SettingsError(f"{place} is not a field; the nearest is {toml.nearest(word, fields.FIELDS)}")
+    if field in tutorials.FIELDS and field not in (*tutorials.TRANSLATED, *accepted) and header:
+        raise SettingsError(f"{place} {tutorials.FIELDS[field]}")
+    return field, header.strip()
+
+
 def _matrix(content: Mapping[str, Any], path: Path) -> tuple[Combination, ...]:
-    for key, values in content.items():
-        if not isinstance(values, list) or not all(isinstance(value, Value) for value in values):
-            raise SettingsError(f'{path}: [matrix] {key} = {values!r}: must be a list of values, like ["one", "another"]')
-    for finding in matrix.problems(content):
-        raise SettingsError(f"{path}: [matrix] {f'{finding.field}: ' if finding.field else ''}{finding.message}")
+    mistakes = Mistakes()
+    lists = {key: values for key, values in content.items() if _is_list_of_values(values)}
+    for key in (key for key in content if key not in lists):
+        mistakes.add(f'{path}: [matrix] {key} = {content[key]!r}: must be a list of values, like ["one", "another"]')
+    for finding in matrix.problems(lists):
+        mistakes.add(f"{path}: [matrix] {f'{finding.field}: ' if finding.field else ''}{finding.message}")
+    mistakes.refuse()
     return tuple(_anchored(choice, path.parent.resolve()) for choice in matrix.combinations(content))
+
+
+def _is_list_of_values(values: Any) -> bool:
+    return isinstance(values, list) and all(isinstance(value, Value) for value in values)
 
 
 def _anchored(choice: Combination, folder: Path) -> Combination:
@@ -153,14 +181,20 @@ def _anchored(choice: Combination, folder: Path) -> Combination:
 
 
 def _defaults(content: Mapping[str, Any], path: Path, accepted: Collection[str]) -> dict[str, Value]:
-    found = _settings("defaults", content, path, accepted)
-    return {
-        key: (untouched if key in accepted else default)(key, found[f"defaults.{key}"], f"{path}: [defaults] {key}")
-        for key in content
-    }
+    mistakes, folder = Mistakes(), path.parent.resolve()
+
+    def value(key: str) -> Value:
+        place = f"{path}: [defaults] {key}"
+        known("defaults", key, place, accepted)
+        return default(key, Given(content[key], str(path), folder), place, accepted)
+
+    found = {key: mistakes.ask(partial(value, key), content[key]) for key in content}
+    mistakes.refuse()
+    return found
 
 
-def _settings(table: str, content: Mapping[str, Any], path: Path, accepted: Collection[str] = ()) -> dict[str, Given]:
-    folder = path.parent.resolve()
-    names = {key: known(table, key, f"{path}: [{table}] {key}", accepted) for key in content}
+def _settings(table: str, content: Mapping[str, Any], path: Path) -> dict[str, Given]:
+    mistakes, folder = Mistakes(), path.parent.resolve()
+    names = {key: mistakes.ask(partial(known, table, key, f"{path}: [{table}] {key}"), "") for key in content}
+    mistakes.refuse()
     return {names[key]: Given(value, str(path), folder) for key, value in content.items()}

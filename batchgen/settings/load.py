@@ -11,12 +11,12 @@ from typing import Any, get_origin, get_type_hints
 import msgspec
 from dotenv import dotenv_values
 
-from batchgen.core.dialect import Dialect
+from batchgen.core.dialect import OPENAI, Dialect
 from batchgen.errors import SettingsError
 from batchgen.settings import providers, toml
 from batchgen.settings.check import check
-from batchgen.settings.defaults import FIELDS, default, is_field, refuse_words, untouched
-from batchgen.settings.model import OPENAI, NamedProvider, Secrets, Settings, tables
+from batchgen.settings.defaults import FIELDS, default, is_field, refuse_words
+from batchgen.settings.model import NamedProvider, Secrets, Settings, tables
 from batchgen.settings.models import described
 from batchgen.settings.profiles import TABLE, parse
 from batchgen.settings.toml import Given
@@ -42,9 +42,9 @@ def load(
     `laid_over` is what the job files of the command say.
     """
     path, document = _document(config, cwd)
-    profiles = parse(document.pop(TABLE, {}), path)
     by_name = document.pop(providers.TABLE, {})
     accepted = providers.accepted(by_name)
+    profiles = parse(document.pop(TABLE, {}), path, accepted)
     found = _from_document(document, path, accepted)
     dotenv = _from_dotenv(cwd)
     base_url = environment.get("OPENAI_BASE_URL") or dotenv.get("OPENAI_BASE_URL")
@@ -119,7 +119,7 @@ def known(table: str, key: str, place: str, accepted: Collection[str] = ()) -> s
     `accepted` are words that some provider takes as fields.
     """
     if table == "defaults":
-        if is_field(key) or key in accepted:
+        if is_field(key, accepted):
             return f"defaults.{key}"
         raise SettingsError(f"{place} is not a field of a request; {_nearest(f'defaults.{key}')}")
     if key in tables().get(table, {}):
@@ -155,10 +155,7 @@ def _build(found: Mapping[str, Given], home: Path, secrets: Secrets, accepted: C
         kind: Any = type(part.default)
         parts[part.name] = kind(**values)
     asked = {name.removeprefix("defaults."): given for name, given in found.items() if name.startswith("defaults.")}
-    defaults = {
-        name: (untouched if name in accepted else default)(name, given, f"{given.source}: [defaults] {name}")
-        for name, given in asked.items()
-    }
+    defaults = {name: default(name, given, f"{given.source}: [defaults] {name}", accepted) for name, given in asked.items()}
     if not parts["compat"].translate:
         for name, value in defaults.items():
             refuse_words({name: value}, f"{asked[name].source}: [defaults]", accepted)
@@ -171,7 +168,7 @@ def _build(found: Mapping[str, Given], home: Path, secrets: Secrets, accepted: C
 def _providers(settings: Settings, described: Any, path: Path) -> dict[str, NamedProvider]:
     """Those of the file, behind the built-in one, which `[provider]` and `[limits]` are about."""
     own = settings.provider
-    dialect = Dialect(official=providers.official(own.base_url))
+    dialect = Dialect(official=providers.official(own.base_url), catalog=settings.catalog)
     openai = NamedProvider(
         OPENAI, own.base_url, own.api_key_env, own.timeout_s, own.private_links, settings.limits, dialect=dialect
     )
@@ -181,7 +178,7 @@ def _providers(settings: Settings, described: Any, path: Path) -> dict[str, Name
         # What a command, a job file or the environment says is about whoever makes the images.
         return getattr(getattr(settings, table), key), settings.sources[name] not in (_BUILT_IN, str(path))
 
-    return {OPENAI: openai, **providers.parse(described, path, elsewhere)}
+    return {OPENAI: openai, **providers.parse(described, path, elsewhere, settings.catalog)}
 
 
 def _converted(name: str, given: Given, kind: Any) -> Any:

@@ -8,13 +8,11 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from batchgen.core.catalog import VENDORS, Catalog
-from batchgen.core.dialect import VENDORS_DIALECT, VENDORS_WIRE, Dialect, Wire
+from batchgen.core.dialect import OPENAI, SANDBOX, VENDORS_DIALECT, VENDORS_WIRE, Dialect, Wire
 from batchgen.core.profile import Profile
 from batchgen.core.request import Value
 from batchgen.errors import SettingsError
 
-# Names that need no description.
-OPENAI, SANDBOX = "openai", "sandbox"
 BUILT_IN_PROVIDERS = (OPENAI, SANDBOX)
 
 # How a value is written that stands in the environment.
@@ -166,8 +164,8 @@ class PromptSettings:
 class Settings:
     """Everything a person tunes. `sources` says for each `table.key` where its value came from.
 
-    `models` is what was written about models, name -> fact -> value; `catalog` is what is known of them with that. `providers`
-    are those that can be asked for real, by their names.
+    `models` is what was written about models, name -> fact -> value; `catalog` is what is known of them with that, but for what
+    a provider says of its own. `providers` are those that can be asked for real, by their names.
     """
 
     database: DatabaseSettings = DatabaseSettings()
@@ -187,6 +185,11 @@ class Settings:
     providers: Mapping[str, NamedProvider] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     secrets: "Secrets" = field(default_factory=lambda: Secrets({}), repr=False)
+
+    def dialect(self, provider: str) -> Dialect:
+        """What may be asked of a provider; of one that nobody describes, as of the sandbox, what may be asked of the vendor."""
+        told = self.providers.get(provider)
+        return Dialect(catalog=self.catalog) if told is None else told.dialect
 
     @property
     def provider_names(self) -> tuple[str, ...]:

@@ -1,4 +1,5 @@
-"""`[models."NAME"]`: a model is added to the catalog, or one of it changed, without a release.
+"""`[models."NAME"]`: a model is added to the catalog, or one of it changed, without a release. What stands below a provider
+holds there alone.
 
 The facts are those of `core.catalog.Model`; a fact that is added there can be said here.
 """
@@ -26,13 +27,15 @@ _CHOSEN_BY = {"qualities": "quality", "output_formats": "output_format", "fideli
 _SIZE = re.compile(r"[1-9][0-9]*x[1-9][0-9]*", re.ASCII)
 
 
-def described(tables: Any, source: str) -> Catalog:
-    """The built-in catalog with what the tables below `[models]` say. Raises SettingsError with the place in `source`."""
+def described(tables: Any, source: str, catalog: Catalog = VENDORS, *, below: str = "") -> Catalog:
+    """A catalog with what the tables of models say, which stand below another table (`providers.gateway.`) or below none.
+
+    Raises SettingsError with the place in `source`.
+    """
     if not isinstance(tables, dict):
-        raise SettingsError(f'{source}: models must be a table for each model, like [models."NAME"]')
-    catalog = VENDORS
+        raise SettingsError(f'{source}: {below}models must be a table for each model, like [{below}models."NAME"]')
     for name, table in tables.items():
-        place = f'{source}: [models."{name}"]'
+        place = f'{source}: [{below}models."{name}"]'
         if not isinstance(table, dict):
             raise SettingsError(f"{place} must be a table with the facts of a model")
         facts = {key: _fact(key, value, place) for key, value in table.items()}

@@ -1,4 +1,5 @@
-"""Providers by name: `[providers.NAME]` of the settings. What they do not say of a limit or a timeout is as it is elsewhere.
+"""Providers by name: `[providers.NAME]` of the settings. What they do not say of a limit, a timeout or a model is as it is
+elsewhere.
 
 Headers and queries often carry a key. Such a value stands here as `env:NAME` only, so that no settings file, and nothing that
 shows settings, holds one.
@@ -6,7 +7,7 @@ shows settings, holds one.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 from urllib.parse import urlsplit
@@ -14,27 +15,19 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
-from batchgen.core import fields as columns
-from batchgen.core.dialect import MODELS, MODERATIONS, PATHS, Dialect, Wire
-from batchgen.core.parameters import PARAMETERS
-from batchgen.core.request import TRANSPORT
-from batchgen.core.tutorials import plain
+from batchgen.core.catalog import Catalog
+from batchgen.core.dialect import Dialect, Wire
 from batchgen.errors import SettingsError
 from batchgen.settings import toml
 from batchgen.settings.addresses import shown, wrong_address, wrong_variable
-from batchgen.settings.model import BUILT_IN_PROVIDERS, FROM_ENVIRONMENT, LimitSettings, NamedProvider
+from batchgen.settings.model import BUILT_IN_PROVIDERS, LimitSettings, NamedProvider
+from batchgen.settings.models import described
+from batchgen.settings.sent import wrong_field, wrong_header, wrong_path, wrong_value
 
 TABLE = "providers"
 _OFFICIAL_HOST = "api.openai.com"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}", re.ASCII)
-_FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}", re.ASCII)
-_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
-_OURS = frozenset({"content-type", "content-length", "host", "transfer-encoding", "accept-encoding", "x-client-request-id"})
-_FOR_A_KEY = re.compile(r"auth|key|token|secret|passw|cookie|signature|credential", re.IGNORECASE)
-_LIKE_A_KEY = re.compile(r"(?=[^0-9]*[0-9])(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9+/=_-]{20,}", re.ASCII)
-# Columns that have a meaning here, whoever makes the images: unchecked values of them would be read by the program.
-_TAKEN = ({"id", *columns.OURS} - {*PARAMETERS}) | {"n", *TRANSPORT}
 
 # The value of `limits.KEY` or `provider.KEY`, and whether it counts before what a settings file says.
 Elsewhere = Callable[[str], tuple[Any, bool]]
@@ -58,6 +51,7 @@ class Written:
     timeout_s: Annotated[float, Meta(gt=0)] | None = None
     private_links: bool = False
     limits: dict[str, Any] = field(default_factory=dict)
+    models: dict[str, Any] = field(default_factory=dict)
 
 
 _KINDS = get_type_hints(Written, include_extras=True)
@@ -68,10 +62,17 @@ _NEEDED = {
 }
 
 
-def parse(content: Any, path: Path, elsewhere: Elsewhere) -> dict[str, NamedProvider]:
-    """The providers of a file by their names. Raises SettingsError with the place."""
-    found = toml.table(content, f"{path}: {TABLE}")
-    return {name: _named(name, table, f"{path}: [{TABLE}.{name}]", elsewhere) for name, table in found.items()}
+def parse(content: Any, path: Path, elsewhere: Elsewhere, catalog: Catalog) -> dict[str, NamedProvider]:
+    """The providers of a file by their names. Raises SettingsError with the place.
+
+    `catalog` has the models of those that say nothing of them.
+    """
+    found = {}
+    for name, table in toml.table(content, f"{path}: {TABLE}").items():
+        provider = _named(name, table, f"{path}: [{TABLE}.{name}]", elsewhere)
+        own = described(provider.told.get("models", {}), str(path), catalog, below=f"{TABLE}.{name}.")
+        found[name] = replace(provider, dialect=replace(provider.dialect, catalog=own))
+    return found
 
 
 def accepted(content: Any) -> set[str]:
@@ -110,7 +111,6 @@ def _named(name: str, content: Any, place: str, elsewhere: Elsewhere) -> NamedPr
             query=written.query,
             paths=written.paths,
             reply=written.reply,
-            json_edits=written.edits == "json",
             idempotency_header=written.idempotency_header,
         ),
         told=told,
@@ -154,57 +154,18 @@ def _check(written: Written, place: str) -> None:
         raise SettingsError(f"{place} api_key_env {wrong}")
     for key in ("key_header", "idempotency_header"):
         name = getattr(written, key)
-        if name and (wrong := _wrong_header(name)):
+        if name and (wrong := wrong_header(name)):
             raise SettingsError(f"{place} {key}: {wrong}")
     for name in written.headers:
-        if wrong := _wrong_header(name):
+        if wrong := wrong_header(name):
             raise SettingsError(f"{place} headers: {wrong}")
     for table in ("headers", "query"):
         for name, value in getattr(written, table).items():
-            if wrong := _wrong_value(name, value):
+            if wrong := wrong_value(name, value):
                 raise SettingsError(f"{place} {table}.{name} {wrong}")
     for name, template in written.paths.items():
-        if wrong := _wrong_path(name, template):
+        if wrong := wrong_path(name, template):
             raise SettingsError(f"{place} paths.{name} {wrong}")
     for name in written.accepts:
-        if wrong := _wrong_field(name):
+        if wrong := wrong_field(name):
             raise SettingsError(f"{place} accepts: {name!r} {wrong}")
-
-
-def _wrong_header(name: str) -> str:
-    if not _HEADER.fullmatch(name):
-        return 'must be the name of a header alone, like "X-Api-Key": letters, digits and hyphens, without a blank or a colon'
-    return f"{name} is set by the program itself" if name.casefold() in _OURS else ""
-
-
-def _wrong_value(name: str, value: str) -> str:
-    """Why a value cannot be sent; it is not repeated, since it may be a key."""
-    if value.startswith(FROM_ENVIRONMENT):
-        wrong = wrong_variable(value.removeprefix(FROM_ENVIRONMENT), is_needed=True)
-        return f'{wrong}; write "{FROM_ENVIRONMENT}NAME"' if wrong else ""
-    if not (value.isascii() and value.isprintable() and value.strip()):
-        return "must be a text of printable ASCII characters"
-    if _FOR_A_KEY.search(name) or any(_LIKE_A_KEY.fullmatch(word) for word in value.split()):
-        return f'may be a key, which has no place in settings: name its variable, as "{FROM_ENVIRONMENT}NAME"'
-    return ""
-
-
-def _wrong_path(name: str, template: str) -> str:
-    if name not in PATHS:
-        return f"is not a path that is asked for; there are {', '.join(PATHS)}"
-    if not template.strip("/") or "://" in template or any(mark in template for mark in "?# "):
-        return f'= {template!r}: must be a path below base_url, like "{PATHS[name]}"'
-    takes_model = name not in (MODELS, MODERATIONS)
-    if any(brace in template.replace("{model}", "" if takes_model else "{}") for brace in "{}"):
-        if takes_model:
-            return f"= {template!r}: {{model}} is all that can stand in braces; write the rest as it is sent"
-        return f"= {template!r}: must not hold braces, since no model is asked for here; write the path as it is sent"
-    return ""
-
-
-def _wrong_field(name: str) -> str:
-    if not _FIELD.fullmatch(name):
-        return "is no name of a field: letters, digits and _"
-    if plain(name) in _TAKEN:
-        return "has a meaning of its own here, whoever makes the images"
-    return f"is written {plain(name)}" if plain(name) in PARAMETERS and name not in PARAMETERS else ""

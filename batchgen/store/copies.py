@@ -4,9 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Text, select, tuple_, type_coerce, update
+from sqlalchemy import Connection, Row, Select, select, tuple_, update
 
-from batchgen.core.translation import copy_size
 from batchgen.store.tables import artifacts, attempts, jobs
 
 _ROWS_AT_ONCE = 500
@@ -31,14 +30,10 @@ def of_jobs(tx: Connection, job_ids: Sequence[int]) -> list[Resized]:
 
 def of_batches(tx: Connection, batches: Sequence[int], after: Resized | None = None) -> list[Resized]:
     """The next copies of these batches, some hundred behind the last one; none at the end."""
-    place = None if after is None else (after.job_id, after.attempt, after.ordinal)
-    while True:
-        query = _images().where(jobs.c.batch_id.in_(batches)).limit(_ROWS_AT_ONCE)
-        rows = tx.execute(query if place is None else query.where(tuple_(*_KEY) > place)).all()
-        found = _resized(rows)
-        if found or not rows:
-            return found
-        place = (rows[-1].job_id, rows[-1].attempt, rows[-1].ordinal)
+    query = _images().where(jobs.c.batch_id.in_(batches)).limit(_ROWS_AT_ONCE)
+    if after is not None:
+        query = query.where(tuple_(*_KEY) > (after.job_id, after.attempt, after.ordinal))
+    return _resized(tx.execute(query))
 
 
 def of_images(tx: Connection, paths: Sequence[str]) -> dict[str, str]:
@@ -56,15 +51,12 @@ def remark(tx: Connection, resized: Resized, words: str) -> None:
 
 def _images() -> Select[Any]:
     return (
-        select(*_KEY, artifacts.c.path, jobs.c.rewritten)
+        select(*_KEY, artifacts.c.path, jobs.c.copy_size)
         .join(jobs, jobs.c.id == artifacts.c.job_id)
-        # As it stands in the JSON: the beginning of a note.
-        .where(type_coerce(jobs.c.rewritten, Text).like('%"size=%'))
-        .where(artifacts.c.replaced_at.is_(None), artifacts.c.width.is_not(None))
+        .where(jobs.c.copy_size != "", artifacts.c.replaced_at.is_(None), artifacts.c.width.is_not(None))
         .order_by(*_KEY)
     )
 
 
 def _resized(rows: Iterable[Row[Any]]) -> list[Resized]:
-    sizes = ((row, copy_size(row.rewritten)) for row in rows)
-    return [Resized(row.job_id, row.attempt, row.ordinal, row.path, size) for row, size in sizes if size is not None]
+    return [Resized(row.job_id, row.attempt, row.ordinal, row.path, row.copy_size) for row in rows]

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, exists, select, upd
 
 from batchgen.core.job import State
 from batchgen.store.batches import Batch
+from batchgen.store.links import Asked
 from batchgen.store.submission import staged
 from batchgen.store.tables import dependencies, jobs
 
@@ -17,16 +18,14 @@ _MADE = (State.SUCCEEDED, State.RUNNING)
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A job with the fingerprints of those that it takes from, by their keys; `is_made` also while it is being made."""
+    """A job with what those ask for that it takes from, by their keys; `is_made` also while it is being made."""
 
     id: int
     custom_id: str
     is_made: bool
-    operation: str
-    model: str
-    request: Mapping[str, Any]
-    fingerprint: str
-    parents: Mapping[str, str]
+    is_cancelled: bool
+    asked: Asked
+    parents: Mapping[str, Asked]
 
 
 def beside(tx: Connection, manifest: int, batch: Batch) -> Iterator[Child]:
@@ -59,21 +58,26 @@ _CHANGE = (
     .where(jobs.c.id == bindparam("at"))
     .values(request=bindparam("new_request"), fingerprint=bindparam("new_fingerprint"))
 )
-_ASKED = (jobs.c.id, jobs.c.custom_id, jobs.c.state, jobs.c.operation, jobs.c.model, jobs.c.request, jobs.c.fingerprint)
+_WANTS = (jobs.c.operation, jobs.c.model, jobs.c.request, jobs.c.fingerprint)
+_TOLD = (jobs.c.id, jobs.c.custom_id, jobs.c.state, *_WANTS)
 
 
 def _children(tx: Connection, which: ColumnElement[bool]) -> Iterator[Child]:
     after = 0
-    while rows := tx.execute(select(*_ASKED).where(which, jobs.c.id > after).order_by(jobs.c.id).limit(_JOBS_AT_ONCE)).all():
+    while rows := tx.execute(select(*_TOLD).where(which, jobs.c.id > after).order_by(jobs.c.id).limit(_JOBS_AT_ONCE)).all():
         after = rows[-1].id
-        found: dict[int, dict[str, str]] = {row.id: {} for row in rows}
+        found: dict[int, dict[str, Asked]] = {row.id: {} for row in rows}
         taken = (
-            select(dependencies.c.job_id, jobs.c.custom_id_key, jobs.c.fingerprint)
+            select(dependencies.c.job_id, jobs.c.custom_id_key, *_WANTS)
             .join(jobs, jobs.c.id == dependencies.c.parent_id)
             .where(dependencies.c.job_id.in_(list(found)))
         )
-        for job_id, key, fingerprint in tx.execute(taken):
-            found[job_id][key] = fingerprint
+        for parent in tx.execute(taken):
+            found[parent.job_id][parent.custom_id_key] = _asked(parent)
         for row in rows:
-            asked = (row.operation, row.model, row.request, row.fingerprint)
-            yield Child(row.id, row.custom_id, row.state in _MADE, *asked, found[row.id])
+            stands = (row.state in _MADE, row.state == State.CANCELLED)
+            yield Child(row.id, row.custom_id, *stands, _asked(row), found[row.id])
+
+
+def _asked(row: Any) -> Asked:
+    return Asked(row.operation, row.model, row.request, row.fingerprint)

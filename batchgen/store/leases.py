@@ -36,6 +36,7 @@ class Opened:
     reserved_micros: int | None
     is_settled: bool  # closed for good: neither open nor given up
     is_answered: bool = False  # given up by its own worker: there is nothing to learn but that its images are there
+    provider: str = ""  # empty also where it was not kept yet
     started_at: datetime = field(kw_only=True)
 
 
@@ -80,6 +81,7 @@ def _opened_where(tx: Connection, condition: ColumnElement[bool], *, newest: boo
             row.reserved_micros,
             row.outcome not in (None, *GIVEN_UP),
             row.outcome in WITHOUT_IMAGES,
+            provider=row.provider or "",
             started_at=row.started_at,
         )
         for row in tx.execute(query)

@@ -38,6 +38,7 @@ class Line:
     remark: str | None
     priority: int
     rewritten: Sequence[str] = ()
+    copy_size: str = ""
     provider: str | None = None  # who was asked last, or who is to be asked as the row says
     reused_from: str | None = None  # whose images these are, as `batch/custom_id`
 
@@ -81,6 +82,7 @@ def lines(tx: Connection, batch: Batch) -> Iterator[Line]:
                 remark="; ".join(remarks.get(row.id, ())) or None,
                 priority=row.priority,
                 rewritten=row.rewritten,
+                copy_size=row.copy_size,
                 provider=(newest.provider if newest else row.provider) or None,
                 reused_from=origins.get(row.id),
             )

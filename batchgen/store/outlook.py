@@ -24,13 +24,13 @@ from batchgen.store.tables import jobs
 _ROWS_AT_ONCE = 1000
 
 
-def staged_rows(tx: Connection, manifest: int, batch: Batch | None) -> Iterator[tuple[Request, bool]]:
-    """The rows of a manifest, each with whether the batch has made just that."""
+def staged_rows(tx: Connection, manifest: int, batch: Batch | None) -> Iterator[tuple[Request, str, bool]]:
+    """The rows of a manifest, each with the provider that it names, and whether the batch has made just that."""
     after = -1
     while part := tx.execute(_staged_part(manifest, batch), {"after": after}).all():
         for row in part:
             request = _with_sizes(tx, restored(row.operation, row.model, row.request), manifest, batch)
-            yield request, row.state == State.SUCCEEDED and row.made == row.fingerprint
+            yield request, row.provider, row.state == State.SUCCEEDED and row.made == row.fingerprint
         after = part[-1].position
 
 
@@ -43,7 +43,7 @@ def pending(tx: Connection, batches: Sequence[Batch], share: float = 1.0) -> Ite
 
 def _staged_part(manifest: int, batch: Batch | None) -> Select[Any]:
     same_name = and_(jobs.c.batch_id == (batch.id if batch else None), jobs.c.custom_id_key == staged.c.custom_id_key)
-    told = (staged.c.position, staged.c.operation, staged.c.model, staged.c.request, staged.c.fingerprint)
+    told = (staged.c[name] for name in ("position", "operation", "model", "provider", "request", "fingerprint"))
     known = (jobs.c.state, jobs.c.fingerprint.label("made"))
     return (
         select(*told, *(known if batch else (literal_column("NULL").label(name) for name in ("state", "made"))))

@@ -59,11 +59,11 @@ def known_paths(tx: Connection, paths: Sequence[str]) -> set[str]:
     return set(tx.execute(select(artifacts.c.path).where(artifacts.c.path.in_(paths))).scalars())
 
 
-def requests_of(tx: Connection, job_ids: Sequence[int]) -> Iterator[tuple[int, Request]]:
-    """What these jobs ask for, by id."""
+def requests_of(tx: Connection, job_ids: Sequence[int]) -> Iterator[tuple[int, Request, tuple[int, str]]]:
+    """What these jobs ask for, by id, each with its batch and the provider that it names."""
     for part in _parts(job_ids):
         for row in tx.execute(select(jobs).where(jobs.c.id.in_(part))):
-            yield row.id, request_of(row)
+            yield row.id, request_of(row), (row.batch_id, row.provider)
 
 
 def forget(tx: Connection, gone: Sequence[Shelved]) -> set[int]:

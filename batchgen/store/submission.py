@@ -39,7 +39,7 @@ from batchgen.store.tables import JsonText, UtcTime, jobs
 MOST_LISTED = 50
 
 # What may change without anything being made again.
-_BESIDE_THE_REQUEST = ("position", "metadata", "priority", "rewritten", "provider")
+_BESIDE_THE_REQUEST = ("position", "metadata", "priority", "rewritten", "copy_size", "provider")
 _MOST_REPEATED = 250
 
 staged = Table(
@@ -59,6 +59,7 @@ staged = Table(
     Column("fingerprint", String(64), nullable=False),
     Column("priority", Integer, nullable=False),
     Column("rewritten", JsonText, nullable=False),
+    Column("copy_size", String(20), nullable=False),
     prefixes=["TEMPORARY"],
 )
 
@@ -176,7 +177,7 @@ def store(tx: Connection, manifest: int, batch: Batch, now: datetime) -> int:
     _refresh(tx, manifest, batch)
     copied = (
         *("position", "custom_id", "custom_id_key", "operation"),
-        *("model", "provider", "request", "metadata", "fingerprint", "priority", "rewritten"),
+        *("model", "provider", "request", "metadata", "fingerprint", "priority", "rewritten", "copy_size"),
     )
     fixed = {
         "batch_id": literal(batch.id),

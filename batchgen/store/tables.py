@@ -116,6 +116,7 @@ jobs = Table(
     Column("fingerprint", String(64), nullable=False),
     Column("priority", Integer, nullable=False),  # more comes first
     Column("rewritten", JsonText, nullable=False),  # notes: what the request says in other words than its row
+    Column("copy_size", String(20), nullable=False),  # WxH of the copy that belongs beside each image; empty: none does
     Column("state", String(10), nullable=False),
     Column("attempt", Integer, nullable=False),  # of the newest attempt: the fencing token, it only grows
     Column("failures", Integer, nullable=False),  # since a person last queued the job

@@ -4,7 +4,7 @@ A file belongs to a job when its bytes are the job's: a name proves nothing.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 from batchgen.artifacts import files
 from batchgen.artifacts.syncs import sync_folder
 from batchgen.core import pricing
-from batchgen.core.catalog import VENDORS, Catalog
+from batchgen.core.catalog import Catalog
 from batchgen.core.job import State
 from batchgen.store import shelf
 from batchgen.store.engine import Database, Transaction
@@ -62,13 +62,18 @@ def adopt(database: Database, root: Path, wrong: Sequence[Checked]) -> Iterator[
                 yield Adopted(home.path, found)
 
 
-def loss(tx: Transaction, gone: Sequence[Shelved], day: date, catalog: Catalog = VENDORS) -> Loss:
-    """What it means to give these images up."""
+def loss(tx: Transaction, gone: Sequence[Shelved], day: date, catalog_of: Callable[[int, str], Catalog]) -> Loss:
+    """What it means to give these images up.
+
+    `catalog_of` has the prices of whoever makes a job, by the id of its batch and the provider that it names.
+    """
     counts: dict[int, int] = {}
     for image in _to_make_again(gone):
         counts[image.job_id] = counts.get(image.job_id, 0) + 1
-    wanted = (request.asking_for(counts[job]) for job, request in shelf.requests_of(tx, list(counts)))
-    costs = [pricing.likely_micros(request, day, catalog) for request in wanted]
+    costs = [
+        pricing.likely_micros(request.asking_for(counts[job]), day, catalog_of(*maker))
+        for job, request, maker in shelf.requests_of(tx, list(counts))
+    ]
     images = sum(counts.values())
     known = [cost for cost in costs if cost is not None]
     return Loss(images, len(counts), sum(known) if len(known) == len(costs) else None, len(gone) - images)

@@ -26,7 +26,10 @@ from batchgen.worker.settle import Settler
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What all attempts of a worker share. `heard` is told how one ended, before the ledger is and its job is free again."""
+    """What all attempts of a worker share. `heard` is told how one ended, before the ledger is and its job is free again.
+
+    With `json_edits` files are sent within JSON.
+    """
 
     provider: Provider
     settler: Settler
@@ -34,6 +37,7 @@ class Tools:
     intake: Intake
     leases: Leases
     heard: Callable[[Claim, Ending, float], None]  # the last is how many seconds ago it began
+    json_edits: bool = False
 
 
 class Attempt:
@@ -69,7 +73,7 @@ class Attempt:
         return await self._settle(kept)
 
     async def _ask(self) -> HttpReply | Ending:
-        request = with_files(self.claim.request, self._tools.desk.locate)
+        request = with_files(self.claim.request, self._tools.desk.locate, json_edits=self._tools.json_edits)
         if isinstance(request, Ending):
             return request
         label = f"batchgen-{self.claim.job_id}-{self.claim.attempt}"

@@ -7,10 +7,10 @@ amount is enough to ask, since rows like these may have been missed.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from itertools import islice
 
-from batchgen.core.catalog import Catalog
+from batchgen.core.catalog import Catalogs
 from batchgen.core.estimate import Estimate, Tally
 from batchgen.core.job import State
 from batchgen.core.output_tokens import Span
@@ -72,51 +72,54 @@ class Forecast:
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
-    """What that was made before is used again; `owners` make the jobs of a batch, by its id, that name nobody."""
+class Grounds:
+    """What a forecast goes by: the prices of the day, who makes the jobs of a batch (by its id) that name nobody, and what that
+    was made before is used again (None: nothing).
+    """
 
-    rules: Rules
-    owners: Mapping[int, str]
     now: datetime
+    catalogs: Catalogs
+    owners: Mapping[int, str]
+    reuse: Rules | None = None
 
-    def found(self, tx: Transaction, part: Sequence[Remaining], taken: set[tuple[int, int]]) -> set[int]:
+    def maker(self, job: Remaining) -> str:
+        """Who makes a job."""
+        return job.provider or self.owners[job.batch_id]
+
+    def made_before(self, tx: Transaction, part: Sequence[Remaining], taken: set[tuple[int, int]]) -> set[int]:
         """The jobs of which something was made before, by what the ledger knows: files are not looked at."""
+        if self.reuse is None:
+            return set()
         by_maker: dict[str, list[Wish]] = {}
         for one in part:
             if not one.is_begun:
                 wish = Wish(one.job_id, one.batch_id, one.fingerprint, one.request)
-                by_maker.setdefault(one.provider or self.owners[one.batch_id], []).append(wish)
+                by_maker.setdefault(self.maker(one), []).append(wish)
         found: set[int] = set()
         for maker, wishes in by_maker.items():
-            found |= offers(tx, wishes, Search(self.rules, maker, self.now, taken=taken)).keys()
+            found |= offers(tx, wishes, Search(self.reuse, maker, self.now, taken=taken)).keys()
         return found
 
 
 def forecast(
-    tx: Transaction,
-    batches: Sequence[Batch],
-    limit: int | None,
-    prices: tuple[Catalog, date],
-    above_micros: int | None = None,
-    *,
-    again: Again | None = None,
+    tx: Transaction, batches: Sequence[Batch], limit: int | None, grounds: Grounds, above_micros: int | None = None
 ) -> Forecast:
-    """Look at what waits, at the prices of a day. `above_micros` is the amount in question, None without one."""
-    catalog, day = prices
+    """Look at what waits. `above_micros` is the amount in question, None without one."""
     waiting = reports.unfinished(tx, [batch.id for batch in batches])[State.PENDING]
     jobs = waiting if limit is None else min(waiting, limit)
     most, share = (_LOOKED_AT, 1.0) if above_micros is None else (_WEIGHED, _WEIGHED / max(jobs, 1))
     # A share of all that waits is looked at to its end, however many that turn out to be: the last rows may be the dear ones.
     stop = min(jobs, most) if above_micros is None or jobs < waiting else None
     coming = islice(outlook.pending(tx, batches, share), stop)
-    tally, looked_at, reused = Tally(catalog), 0, 0
+    tally, looked_at, reused = Tally(grounds.catalogs), 0, 0
     taken: set[tuple[int, int]] = set()
     while part := list(islice(coming, _LOOKED_AT)):
-        made = again.found(tx, part, taken) if again is not None else set()
+        made = grounds.made_before(tx, part, taken)
         for one in part:
             if one.job_id not in made:
-                tally.add(one.request)
+                tally.add(one.request, grounds.maker(one))
         looked_at += len(part)
         reused += len(made)
     # Jobs that somebody else has taken meanwhile are none of this run.
-    return Forecast(jobs if jobs > most else looked_at, looked_at, tally.priced(day), above_micros, reused)
+    estimate = tally.priced(grounds.now.date())
+    return Forecast(jobs if jobs > most else looked_at, looked_at, estimate, above_micros, reused)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
-from batchgen.core.catalog import VENDORS, Catalog
+from batchgen.core.catalog import Catalog, Catalogs, vendors
 from batchgen.core.job import State
 from batchgen.core.outcome import Outcome
 from batchgen.core.pace import Limits
@@ -19,8 +19,9 @@ class Plan:
 
     `provider` is who makes their jobs, and `rows_for` tells which ones, as in `store.queue.Filter`. `account` is whose limits
     these are, `images_today` how many of its images of the day the ledger knows of; `folders` are the batches' own below the
-    storage root; `copies` tells whether small sizes are rewritten, and copies in them are made; `catalog` has
-    the prices; `reuse` says what that was made before is used again, None: nothing.
+    storage root; `copies` tells whether small sizes are rewritten, and copies in them are made; `catalogs` have the prices, of
+    others too, whose attempts may be closed here; with `json_edits` files are sent within JSON; `reuse` says what that was made
+    before is used again, None: nothing.
     """
 
     batches: Sequence[int]
@@ -35,8 +36,14 @@ class Plan:
     copies: bool = False
     provider: str | None = None
     rows_for: Mapping[int, Sequence[str]] = field(default_factory=dict)
-    catalog: Catalog = VENDORS
+    catalogs: Catalogs = vendors
+    json_edits: bool = False
     reuse: Rules | None = None
+
+    @property
+    def catalog(self) -> Catalog:
+        """The models of its provider."""
+        return self.catalogs(self.provider or "")
 
 
 def shared_out(

@@ -35,6 +35,13 @@ class Recovery:
                 taken.append(given_up)
         return taken
 
+    async def release_strays(self, owner: str) -> bool:
+        """Give back claims of this worker that it never heard of: the database went away while it was answering."""
+        strays = await self.settler.ledger.read(lambda tx: leases.held_by(tx, owner))
+        for opened in strays:
+            await self.settler.give_up(opened)
+        return bool(strays)
+
     async def _clear(self, desk: Desk) -> list[Reclaimed]:
         settled = [await self.settler.settle_record(record, desk) for record in await asyncio.to_thread(desk.records)]
         held = await self.settler.ledger.read(lambda tx: leases.held_by(tx, desk.owner))

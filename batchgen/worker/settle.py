@@ -10,7 +10,7 @@ from typing import Any
 from batchgen.artifacts.answers import Record
 from batchgen.artifacts.desk import Desk
 from batchgen.core import pricing, retry
-from batchgen.core.catalog import VENDORS, Catalog
+from batchgen.core.catalog import Catalogs, vendors
 from batchgen.core.job import State
 from batchgen.core.outcome import Ending, Outcome
 from batchgen.core.retry import Policy
@@ -30,6 +30,7 @@ class _Open:
 
     job_id: int
     attempt: int
+    provider: str
     model: str
     failures: int
     unknowns: int
@@ -40,17 +41,27 @@ class _Open:
 
 @dataclass(frozen=True, slots=True)
 class Settler:
-    """Closes attempts. `clock` gives aware UTC times, `catalog` the prices."""
+    """Closes attempts. `clock` gives aware UTC times, `catalogs` the prices; its own attempts are those of `provider`."""
 
     ledger: Ledger
     policy: Policy
     clock: Callable[[], datetime]
-    catalog: Catalog = VENDORS
+    catalogs: Catalogs = vendors
+    provider: str = ""
 
     async def settle(self, claim: Claim, kept: Kept, desk: Desk) -> Settled:
         """Close an attempt that this worker made, and whose answer is safe on disk."""
-        told = (claim.reserved_micros, kept.likely_micros, claim.started_at)
-        attempt = _Open(claim.job_id, claim.attempt, claim.request.model, claim.failures, claim.unknowns, *told)
+        attempt = _Open(
+            claim.job_id,
+            claim.attempt,
+            self.provider,
+            claim.request.model,
+            claim.failures,
+            claim.unknowns,
+            claim.reserved_micros,
+            kept.likely_micros,
+            claim.started_at,
+        )
         if kept.record is None or kept.is_placed:
             closed = await self._close(attempt, kept.ending, kept.record)
             if kept.record is not None:
@@ -126,7 +137,8 @@ class Settler:
         verdict = retry.decide(ending, fared, self.policy, random.random())  # noqa: S311  (jitter)
         # An attempt has the price of the day on which it was made, whenever it is settled.
         day = attempt.started_at.date()
-        cost = pricing.cost_of(ending, attempt.model, day, attempt.likely_micros, self.catalog)
+        catalog = self.catalogs(attempt.provider)
+        cost = pricing.cost_of(ending, attempt.model, day, attempt.likely_micros, catalog)
         images, moved = (record.images, record.moved) if record else ([], [])
         return Closing(ending, verdict, cost, tuple(images), tuple(moved))
 
@@ -148,5 +160,14 @@ def _facts(closed: Closed) -> dict[str, Any]:
 
 
 def _of(opened: Opened, likely_micros: int | None = None) -> _Open:
-    fared = (opened.failures, opened.unknowns)
-    return _Open(opened.job_id, opened.attempt, opened.model, *fared, opened.reserved_micros, likely_micros, opened.started_at)
+    return _Open(
+        opened.job_id,
+        opened.attempt,
+        opened.provider,
+        opened.model,
+        opened.failures,
+        opened.unknowns,
+        opened.reserved_micros,
+        likely_micros,
+        opened.started_at,
+    )

@@ -4,6 +4,7 @@ import pytest
 
 from batchgen.core import identity
 from batchgen.core.assembly import BUILT_IN, assemble
+from batchgen.core.dialect import Dialect
 from batchgen.core.manifest import Row
 from batchgen.core.parameters import Finding
 
@@ -36,6 +37,40 @@ def test_prompts_are_kept_to_the_letter(prompt):
     wanted, findings = assemble(_row(prompt=prompt), BUILT_IN)
     assert findings == ()
     assert wanted.request.prompt == prompt
+
+
+CASES = [
+    # what a row says, what is sent
+    ({"quality": "High", "background": "OPAQUE", "output_format": "WebP"}, {"quality": "high", "background": "opaque"}),
+    ({"size": "1536X1024"}, {"size": "1536x1024"}),
+    ({"size": "Auto", "quality": "AUTO", "moderation": "Low"}, {"size": "auto", "quality": "auto", "moderation": "low"}),
+    ({"model": "GPT-Image-3", "user": "Me"}, {"model": "GPT-Image-3", "user": "Me"}),
+]
+
+
+@pytest.mark.parametrize(("cells", "sent"), CASES)
+def test_a_word_of_the_api_is_one_in_any_case(cells, sent):
+    """`High` is high, in a row and in what is said for all; fingerprint and derived name are those of the plain word."""
+    wanted, findings = assemble(_row(prompt="A fox", **cells), BUILT_IN)
+    assert findings == ()
+    assert {**wanted.request.body, **sent} == wanted.request.body
+    plain, _ = assemble(_row(prompt="A fox", **{**cells, **{name: wanted.request.body[name] for name in cells}}), BUILT_IN)
+    default, _ = assemble(_row(prompt="A fox"), {**BUILT_IN, **cells})
+    assert wanted.request.fingerprint == plain.request.fingerprint == default.request.fingerprint
+    assert wanted.custom_id == plain.custom_id
+
+
+def test_a_provider_that_accepts_a_field_gets_it_in_its_own_case():
+    """It is sent untouched; a word that nobody knows is repeated as it was written."""
+    dialects = {"": Dialect(), "gateway": Dialect(("quality",))}
+    wanted, _ = assemble(_row(prompt="A fox", quality="High", provider="gateway"), BUILT_IN, dialects=dialects)
+    assert wanted.request.body["quality"] == "High"
+    _, (finding,) = assemble(_row(prompt="A fox", quality="Best"), BUILT_IN)
+    assert finding.message.startswith("Best: must be one of low")
+    _, (finding,) = assemble(_row(prompt="A fox", quality="HD"), BUILT_IN)
+    assert finding.message == "hd: is a word of DALL-E; write high instead"
+    made, _ = assemble(_row(prompt="A fox", operation="Generate"), BUILT_IN)
+    assert made.request.operation == "generate"
 
 
 def test_a_given_id_is_final_and_a_missing_one_is_derived_from_the_row_s_own_cells():

@@ -84,5 +84,12 @@ _INPUTS = {
 def test_a_result_is_an_input_like_any_other(case):
     """What could not be known when it was submitted is looked at when it is there."""
     inputs, words = _INPUTS[case]
-    told = unfit_results(inputs)
+    told = unfit_results(inputs, as_json=False)
     assert told.startswith(words) if words else told == ""
+
+
+def test_a_large_result_goes_within_json_nowhere():
+    """A provider without forms takes it as little as the vendor does beside a link."""
+    large = [_like(_MADE, bytes=16_000_000)]
+    assert unfit_results(large, as_json=True).startswith("@hero has 16,000,000 bytes")
+    assert unfit_results(large, as_json=False) == ""

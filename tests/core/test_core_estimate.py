@@ -7,7 +7,7 @@ import pytest
 import tariff
 
 from batchgen.core import pricing
-from batchgen.core.catalog import VENDORS
+from batchgen.core.catalog import VENDORS, vendors
 from batchgen.core.estimate import Tally, duration_s
 from batchgen.core.output_tokens import Span, published
 from batchgen.core.pace import Limits
@@ -24,7 +24,7 @@ def _request(model="gpt-image-2", inputs=(), **fields):
 
 
 def _estimate(*requests, catalog=VENDORS):
-    tally = Tally(catalog)
+    tally = Tally(lambda _: catalog)
     for request in requests:
         tally.add(request)
     return tally.priced(DAY)
@@ -71,7 +71,7 @@ def test_an_estimate_is_what_the_reference_says(model, quality, size, tokens):
 
 def test_requests_of_a_kind_are_one_line():
     """A million rows that ask for the same take no more room than one; other sizes and qualities stand apart."""
-    tally = Tally(VENDORS)
+    tally = Tally(vendors)
     for number in range(1000):
         tally.add(_request(quality=("low", "high")[number % 2], n=2))
     estimate = tally.priced(DAY)
@@ -113,7 +113,7 @@ def test_what_has_no_price_is_not_counted_as_free():
 
 def test_the_same_at_another_quality():
     """All rows change, sums are kept; not where nothing would change, and not where a model does not have it."""
-    tally = Tally(VENDORS)
+    tally = Tally(vendors)
     for quality in ("low", "medium"):
         tally.add(_request("gpt-image-2.5-flare", quality=quality))
     changed = tally.at("max").priced(DAY)
@@ -146,7 +146,7 @@ def test_as_a_batch():
 )
 def test_the_time_is_that_of_the_tightest_limit(limits, seconds):
     """Forty requests of three images: by images, requests, tokens or days, whichever takes longest."""
-    tally = Tally(VENDORS)
+    tally = Tally(vendors)
     for _ in range(40):
         tally.add(_request(n=3))
     assert duration_s(tally.priced(DAY), limits) == pytest.approx(seconds) if seconds else seconds is None
@@ -159,8 +159,28 @@ def test_input_images_take_places_too():
     assert [duration_s(estimate, limits) for estimate in (plain, edit)] == [60.0, 180.0]
 
 
+def _cheaper():
+    known = VENDORS.find("gpt-image-2")
+    return VENDORS.with_model(replace(known, price=(replace(known.price[0], image_out=known.price[0].image_out / 2),)))
+
+
 def test_the_prices_of_the_settings_count():
     """A catalog that was changed changes the estimate."""
-    known = VENDORS.find("gpt-image-2")
-    cheaper = VENDORS.with_model(replace(known, price=(replace(known.price[0], image_out=known.price[0].image_out / 2),)))
-    assert _estimate(_request(), catalog=cheaper).cost == Span.exactly(9 * 5 + 196 * 15)
+    assert _estimate(_request(), catalog=_cheaper()).cost == Span.exactly(9 * 5 + 196 * 15)
+
+
+def test_each_provider_has_its_own_prices():
+    """The same request at two of them is two lines, each at its price, also at another quality and when tallies are merged."""
+    tally, other = (Tally({"": VENDORS, "gateway": _cheaper()}.__getitem__) for _ in range(2))
+    for provider in ("", "gateway", "gateway"):
+        tally.add(_request(), provider)
+    other.merge(tally)
+    found = other.priced(DAY)
+    assert [(line.kind.provider, line.sums.rows, line.cost.likely) for line in found.lines] == [
+        ("", 1, 9 * 5 + 196 * 30),
+        ("gateway", 2, 2 * (9 * 5 + 196 * 15)),
+    ]
+    assert found.providers == ("", "gateway")
+    assert found.by("gateway").cost == _estimate(_request(), _request(), catalog=_cheaper()).cost
+    high = _estimate(_request(quality="high"), catalog=_cheaper()).cost.likely
+    assert tally.at("high").priced(DAY).by("gateway").cost == Span.exactly(2 * high)

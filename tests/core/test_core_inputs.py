@@ -33,7 +33,7 @@ def test_the_images_of_a_row(case):
     """In the order of the columns, whatever the way in which they are named."""
     cells, wanted = _CELLS[case]
     named, findings = references(cells)
-    assert [f"{one.column} {one.text}" for one in named] == wanted
+    assert [f"{one.column} {one.source}" for one in named] == wanted
     assert findings == []
 
 
@@ -67,7 +67,7 @@ def test_what_is_wrong_with_them_is_told_of_their_column(case):
 def test_what_is_joined_is_taken_apart_again(texts):
     """An export that is submitted again names the same images."""
     named, findings = references({"image": joined(texts)})
-    assert ([one.text for one in named], findings) == (texts, [])
+    assert ([one.source for one in named], findings) == (texts, [])
 
 
 def test_paths_are_put_below_a_folder_and_links_stay():

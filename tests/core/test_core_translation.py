@@ -6,7 +6,7 @@ from batchgen.core import identity, parameters
 from batchgen.core.assembly import BUILT_IN, assemble
 from batchgen.core.catalog import VENDORS
 from batchgen.core.manifest import Row
-from batchgen.core.translation import copy_size, translated
+from batchgen.core.translation import translated
 from batchgen.core.tutorials import TRANSLATED
 
 GATEWAY = "a-gateway-model"
@@ -50,9 +50,9 @@ REWRITTEN = [
 @pytest.mark.parametrize(("given", "becomes", "told"), REWRITTEN, ids=str)
 def test_words_are_rewritten(given, becomes, told):
     """What the API has a word for gets it, what it has none for goes into the prompt, and nothing else is touched."""
-    fields, notes = translated({**BUILT_IN, "prompt": "A fox", **given}, VENDORS)
+    fields, rewritten = translated({**BUILT_IN, "prompt": "A fox", **given}, VENDORS)
     assert fields == {**BUILT_IN, "prompt": "A fox", **becomes}
-    assert list(notes) == told
+    assert list(rewritten.notes) == told
     if told:
         sent = {name: value for name, value in fields.items() if name not in ("prompt", "model", "image", "image_1")}
         assert parameters.problems(str(fields["model"]), sent) == ()
@@ -63,25 +63,17 @@ def test_every_word_that_is_translated_is_in_the_table():
     assert {name for given, _, _ in REWRITTEN for name in given} >= set(TRANSLATED)
 
 
-NOTES = [
-    ((), None),
-    (("quality=hd is sent as high",), None),
-    (("style=x is written into the prompt", "size=256x256 is sent as 816x816"), "256x256"),
-    (("style=size=256x256 is sent as 816x816 is written into the prompt",), None),
-    (("size=auto is sent as 816x816",), None),
-]
-
-
-@pytest.mark.parametrize(("notes", "size"), NOTES)
-def test_the_notes_tell_the_size_of_a_copy(notes, size):
-    """The small size that was asked for, and nothing that only looks like it."""
-    assert copy_size(notes) == size
-
-
-def test_every_small_size_has_a_copy():
-    """What is told when a size is rewritten is understood again."""
-    for small in ("256x256", "512x512", "640x480"):
-        assert copy_size(translated({**BUILT_IN, "prompt": "A fox", "size": small}, VENDORS)[1]) == small
+@pytest.mark.parametrize(
+    ("given", "size"),
+    [
+        *(({"size": small}, small) for small in ("256x256", "512x512", "640x480")),
+        ({"size": "1024x1024", "quality": "hd", "style": "size=256x256"}, ""),
+        ({"size": "auto"}, ""),
+    ],
+)
+def test_a_small_size_has_a_copy(given, size):
+    """In the size that was asked for, and no other one has."""
+    assert translated({**BUILT_IN, "prompt": "A fox", **given}, VENDORS)[1].copy_size == size
 
 
 def _assembled(translate: bool = True, **cells):

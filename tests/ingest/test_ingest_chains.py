@@ -253,6 +253,26 @@ def test_what_the_file_leaves_out_follows_a_changed_parent(desk):
     assert desk.csv(HEAD + hero.format("another") + rest).comparison.changed.count == 0
 
 
+def test_what_the_file_leaves_out_must_still_be_possible(desk):
+    """A parent that makes less, or another format, is refused with the job that needs it, and not when it is paid for."""
+    hero, rest = "custom_id,prompt,image,n,output_format\n", "a,p,@hero#2,,\nb,p,@hero,,\nc,p,@hero#3,,\nd,p,@hero#3,,\n"
+    desk.csv(f"{hero}hero,p,,3,\n{rest}")
+    _done(desk, "hero", "d")
+    desk.put("c", "state = 'cancelled', finished_at = '2026-11-21 12:00:00'")
+    before = fingerprints(desk)
+    remedy = "a is not in this file: bring its row along, or cancel it first"
+    with pytest.raises(ManifestError) as caught:
+        desk.csv(f"{hero}hero,p,,1,\n", update=True)
+    (line, last) = str(caught.value).splitlines()
+    told = "batch m: a takes @hero#2: hero makes 1 image: name one of them, or raise its n"
+    assert (line.endswith(f"m.csv: {told}; {remedy}"), last) == (True, "nothing was stored")
+    with pytest.raises(ManifestError, match=r"b takes @hero: hero makes gif, and the API takes PNG"):
+        desk.csv(f"{hero}hero,p,,3,gif\n".replace("n,", "model,n,").replace("3,gif", "gpt-image-2.6-flare,3,gif"), update=True)
+    assert fingerprints(desk) == before
+    left = desk.csv(f"{hero}hero,p,,2,\n", update=True).left
+    assert (left.count, left.first) == (1, ("d",))
+
+
 def test_without_update_nothing_changes(desk):
     """Whoever agrees to more than was asked has not said what comes first."""
     rows = "hero,{},,\na,p,@hero,\n"

@@ -120,7 +120,7 @@ def test_bad_column_options(text):
 
 
 def test_columns_of_a_shop(desk):
-    """A shop's own Size, Model and Image come back as metadata; its Title is the prompt."""
+    """A shop's own Size, Model and Image come back as metadata, and so does the number that names its images."""
     content = "SKU,Title,Size,Model,Image\nA-1,A blue mug,XL,M-2026,mug.png\n"
     with pytest.raises(ManifestError) as caught:
         desk.csv(content, columns={"prompt": "Title", "custom_id": "SKU"})
@@ -130,7 +130,7 @@ def test_columns_of_a_shop(desk):
     (job,) = desk.jobs("m")
     assert (job.custom_id, job.model) == ("A-1", BUILT_IN["model"])
     assert job.request == {"prompt": "A blue mug", "size": "1024x1024", "quality": "medium"}
-    assert job.metadata == {"Size": "XL", "Model": "M-2026", "Image": "mug.png"}
+    assert job.metadata == {"SKU": "A-1", "Size": "XL", "Model": "M-2026", "Image": "mug.png"}
 
 
 NAMES = [
@@ -224,6 +224,10 @@ def test_a_model_s_end_counts_at_the_vendor_only(desk):
     assert "gpt-image-1-mini will be shut down on 2026-12-01; then use gpt-image-2.5-flare" in submitted.warnings[0]
     with pytest.raises(ManifestError, match=r"was shut down on 2026-12-01; use gpt-image-2\.5-flare"):
         desk.submit(mini, day=date(2026, 12, 1))
+    tried = desk.manifest("tried.csv", "prompt,model\na,gpt-image-1\na,gpt-image-1-mini\n")
+    (submitted,) = desk.submit(tried, simulated=True, official=False, day=date(2026, 11, 30))
+    assert "2: gpt-image-1 was shut down on 2026-10-23; use" in submitted.warnings[0]
+    assert submitted.warnings[1].endswith("3: gpt-image-1-mini will be shut down on 2026-12-01; then use gpt-image-2.5-flare")
 
 
 def test_one_bad_id_does_not_end_the_reading(desk):

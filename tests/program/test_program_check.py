@@ -130,7 +130,8 @@ def test_prompts_are_moderated_for_nothing(
     ]
     server = serve()
     (one,) = client(server).json("check", "m.csv", "--moderation", code=1)["manifests"]
-    assert one["moderation"] == {"prompts": 2, "asked": 2, "flagged": FLAGGED, "more_flagged": 0, "failure": None}
+    told = {"prompts": 2, "asked": 2, "flagged": FLAGGED, "more_flagged": 0, "rows_not_asked_about": {}, "failure": None}
+    assert one["moderation"] == told
     assert server.requests() == []
     program.write("p.toml", 'manifest = "m.csv"\nprompt = "A fox"\n')
     (one,) = client(server).json("check", "p.toml", "--moderation")["manifests"]

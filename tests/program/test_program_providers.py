@@ -164,7 +164,13 @@ def test_prompts_are_moderated_by_whom_they_are_for(shop: tuple[Program, Stage, 
     asked = [seen.json["input"] for seen in good.server.seen if seen.path.endswith("moderations")]
     assert (asked, [seen for seen in bad.server.seen if seen.body]) == ([["A fox", "A cat"]], [])
     assert [row["custom_id"] for row in one["moderation"]["flagged"]] == ["a"]
-    assert one["moderation"]["failure"].endswith("were not shown to this one: 2 rows of bad")
+    assert (one["moderation"]["rows_not_asked_about"], one["moderation"]["failure"]) == ({"bad": 2}, None)
+    told = program.run("check", "m.csv", "--moderation", "--provider", "good", code=3).stdout
+    assert "moderation: 2 distinct prompts asked about, 1 row flagged" in told
+    assert (
+        "moderation was not asked about 2 rows of bad, whose prompts nobody else is shown: "
+        "check --moderation --provider bad asks it"
+    ) in told
     (one,) = program.json("check", "m.csv", "--moderation", "--provider", "sandbox")["manifests"]
     assert (one["moderation"]["prompts"], one["moderation"]["failure"]) == (4, None)
 

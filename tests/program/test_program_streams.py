@@ -14,11 +14,12 @@ def _exported(program: Program, batch: str) -> list[dict]:
 def test_an_image_is_the_same_however_it_comes(program: Program) -> None:
     """Previews lie beside the images, and their tokens are in the ledger; both check and verify are content."""
     program.write("m.csv", "custom_id,prompt,partial_images,stream\nplain,A cup,,\nstreamed,A cup,2,TRUE\n")
-    program.run("run", "m.csv", "--provider", "sandbox", "--quality", "low")
+    said = program.run("run", "m.csv", "--provider", "sandbox", "--quality", "low").stderr
     home = program.folder / "images" / "sandbox-m"
     assert (home / "plain.png").read_bytes() == (home / "streamed.png").read_bytes()
     previews = program.folder / ".images.answers" / "previews" / "sandbox-m"
     assert sorted(path.name for path in previews.iterdir()) == ["streamed~1-1.png", "streamed~1-2.png"]
+    assert f"previews: {previews}\n" in said
     plain, streamed = _exported(program, "sandbox-m")
     assert streamed["output_tokens"] - plain["output_tokens"] == 200
     program.run("verify")

@@ -57,6 +57,8 @@ TABLE = [
     # one model
     (403, None, BAD, UNVERIFIED, {}, BLOCKED, True),
     (404, "model_not_found", BAD, "The model `gpt-image-9` does not exist", {}, BLOCKED, True),
+    (404, "DeploymentNotFound", "", "The API deployment for this resource does not exist.", {}, BLOCKED, True),
+    (404, "404", "", "Resource not found", {}, BLOCKED, False),
     (403, "model_not_found", BAD, "Project `p` does not have access to model `m`", {}, BLOCKED, True),
     (400, "model_not_found", BAD, "The model is gone", {}, BLOCKED, True),
     (404, None, BAD, "The model `dall-e-3` does not exist or you do not have access to it.", {}, BLOCKED, True),

@@ -25,12 +25,12 @@ AZURE = Wire(
 PICTURE = Request("generate", "my model/2", "a lighthouse", {"size": "1024x1024", "n": 1})
 
 
-def ask(*script, request=PICTURE, wire=AZURE, key=KEY, once="once-1"):
+def ask(*script, request=PICTURE, wire=AZURE, key=KEY, once="once-1", **ways):
     """Send one request over a wire; the request that the server saw, and the answer."""
 
     async def run():
         async with ScriptedServer(list(script), images(1)) as server:
-            provider = OpenAI(f"{server.base}/", key, timeout_s=5.0, wire=wire)
+            provider = OpenAI(f"{server.base}/", key, timeout_s=5.0, wire=wire, **ways)
             await provider.open()
             try:
                 got = await provider.send(request, "label-1", Sending(), once=once)
@@ -83,19 +83,19 @@ def test_files_of_an_edit_go_within_json_where_there_is_no_form(tmp_path):
     """As data URLs, a mask beside the images."""
     inputs = (file(tmp_path / "cup.png"), file(tmp_path / "hole.png", role="mask"))
     request = Request("edit", "gpt-image-2", "on a beach", {"n": 1}, inputs)
-    seen, _ = ask(request=request, wire=Wire(json_edits=True, paths={"edits": "{model}/edit"}))
+    seen, _ = ask(request=request, wire=Wire(paths={"edits": "{model}/edit"}), json_edits=True)
     assert seen.path == "/v1/gpt-image-2/edit"
     assert [list(image) for image in seen.json["images"]] == [["image_url"]]
     assert seen.json["images"][0]["image_url"].startswith("data:image/png;base64,")
     assert seen.json["mask"]["image_url"].startswith("data:image/png;base64,")
     linked = Request("edit", "gpt-image-2", "on a beach", {"n": 1}, (LINK,))
-    assert ask(request=linked, wire=Wire(json_edits=True))[0].json["images"] == [{"image_url": LINK.source}]
+    assert ask(request=linked, wire=VENDORS_WIRE, json_edits=True)[0].json["images"] == [{"image_url": LINK.source}]
 
 
 def test_a_variation_is_a_form_without_a_prompt(tmp_path):
     """One image and its parameters, also where edits have no form."""
     request = Request("variation", "dall-e-2", "", {"n": 2, "size": "512x512"}, (file(tmp_path / "cup.png"),))
-    seen, answer = ask(images(2), request=request, wire=Wire(json_edits=True))
+    seen, answer = ask(images(2), request=request, wire=VENDORS_WIRE, json_edits=True)
     assert seen.path == "/v1/images/variations"
     fields = [part[:2] for part in parts(seen)]
     assert fields == [("model", None), ("n", None), ("size", None), ("image", "cup.png")]

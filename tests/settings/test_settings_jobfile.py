@@ -57,6 +57,12 @@ def read(tmp_path):
     return run
 
 
+def _written(folder: Path, text: str) -> Path:
+    path = folder / "job.toml"
+    path.write_text(text)
+    return path
+
+
 def test_a_job_file_says_everything_about_a_manifest(read, tmp_path):
     """Every key arrives with the value that it has; the manifest is sought beside the job file."""
     job = read("\ufeff" + WHOLE)
@@ -170,6 +176,23 @@ def test_mistakes_name_their_place(read, tmp_path, text, told):
     assert told in words
 
 
+def test_all_mistakes_of_a_file_are_told(read, tmp_path):
+    """Each once and on a line of its own: in texts, columns, the matrix, defaults, limits and profiles."""
+    profile = "[profiles.acme]\nprefix = 5\navoid = 'x'\n[profiles.acme.defaults]\nn = 0\nsizes = 'auto'\n"
+    tables = "[columns]\nqualty = 'Q'\nprompt = 5\n[matrix]\nstyle = 'a'\nquality = ['best']\nn = []\n"
+    others = "[defaults]\nn = 11\nqualty = 'low'\n[limits]\nconcurency = 1\nimages = 2\n[provider]\nbase_url = 'x'\n"
+    with pytest.raises(SettingsError) as caught:
+        read(f"promt = 'x'\nprompt = '}}'\nname = 5\n{tables}{others}{profile}")
+    lines = str(caught.value).splitlines()
+    assert len(lines) == len(set(lines)) == 18
+    assert all(line.startswith(f"{tmp_path}/job.toml: ") for line in lines)
+    places = ["promt is", "prompt: the }", "name = 5", "manifest is missing", "qualty is not a field; ", "[columns] prompt = 5"]
+    places += ["[matrix] style = 'a'", "[matrix] quality: best", "[matrix] n: has no values", "[defaults] n: 11"]
+    places += ["[defaults] qualty", "concurency", "[limits] images", "[provider] base_url", "prefix = 5", "avoid = 'x'"]
+    places += ["[profiles.acme.defaults] n: 0", "[profiles.acme.defaults] sizes"]
+    assert [place for place in places if sum(place in line for line in lines) != 1] == []
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [(b"\xff\xfe", "can't decode"), (b"a = " + b"[" * 100_000, "recursion"), (b"#" * 2**20, "is longer than 1,000,000 bytes")],
@@ -222,6 +245,7 @@ WORDS = [
         {"quality": "medium"},
     ),
     ("[profiles.acme.defaults]\nstyle = 'natural'", "", None, {}),
+    ("", "[defaults]\nquality = 'HD'", "job.toml: [defaults] quality: hd: is a word of DALL-E", {"quality": "high"}),
     ("[defaults]\nstyle = 'x'", "", "config.toml: [defaults] style: is not taken by", {"prompt": "A fox\nStyle: x"}),
 ]
 
@@ -260,6 +284,20 @@ def test_what_a_provider_accepts_is_let_be(read, tmp_path, job):
     assert found.words == Words((), ("style", "quality"))
 
 
+def test_defaults_of_a_profile_may_hold_what_a_provider_accepts(read, tmp_path):
+    """As those of the settings and of the job file do, in the settings and in a job file; without such a provider, none."""
+    gateway = '[providers.gateway]\nbase_url = "http://localhost:1/v1"\napi_key_env = ""\naccepts = ["lora", "quality"]\n'
+    profile = "[profiles.acme.defaults]\nlora = 'film'\nquality = 'hd'\n"
+    (tmp_path / "config.toml").write_text(gateway + profile)
+    told = {"lora": "film", "quality": "hd"}
+    assert loading.load(None, {}, {}, tmp_path).profiles["acme"].defaults == told
+    assert jobfile.read(_written(tmp_path, M + profile), ("lora", "quality")).profiles["acme"].defaults == told
+    (tmp_path / "config.toml").write_text(profile)
+    for refused in (lambda: loading.load(None, {}, {}, tmp_path), lambda: read(M + profile)):
+        with pytest.raises(SettingsError, match=r"\[profiles\.acme\.defaults\] lora is not a field of a request"):
+            refused()
+
+
 def test_a_reference_that_a_job_file_names_lies_beside_it(read, tmp_path):
     """Like every image that it names; a row that names its own takes none from there."""
     job = read(M + "[defaults]\nreference_image = 'in/a.png'\n")
@@ -268,7 +306,7 @@ def test_a_reference_that_a_job_file_names_lies_beside_it(read, tmp_path):
         wanted, _ = assemble(
             Row(2, {"prompt": "A fox", **cell}, {}), {**BUILT_IN, **job.defaults, "mask": "m.png"}, translate=True
         )
-        assert [named.text for named in wanted.named] == ["b.png"]
+        assert [named.source for named in wanted.named] == ["b.png"]
 
 
 LAYERS = {

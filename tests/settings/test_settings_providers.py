@@ -1,7 +1,11 @@
 """Providers by name: what can be said of one, what counts before it, and what is refused in which words."""
 
+from datetime import date
+from decimal import Decimal
+
 import pytest
 
+from batchgen.core import pricing
 from batchgen.core.dialect import Dialect
 from batchgen.errors import SettingsError
 from batchgen.settings import load as loading
@@ -56,7 +60,6 @@ def test_everything_that_can_be_said(load):
     )
     assert azure.wire.query == {"api-version": "2025-04-01-preview"}
     assert azure.wire.paths["generations"] == "deployments/{model}/images/generations"
-    assert azure.wire.json_edits
     assert azure.variables == ("AZURE_KEY", "TEAM_TOKEN")
     assert (azure.limits.images_per_minute, azure.limits.concurrency) == (7, 32)
     assert settings.provider_names == ("openai", "sandbox", "azure")
@@ -135,6 +138,35 @@ WRONG = [
     (f"{LEAST}query = {{ v = '' }}", "[providers.azure] query.v must be a text of printable ASCII characters"),
     (f"{LEAST}headers = {{ v = 'a\\nb' }}".replace("'a\\nb'", '"a\\nb"'), "headers.v must be a text of printable ASCII"),
 ]  # fmt: skip
+
+
+PRICED = "price = { text_in = 1, image_in = 2, image_out = 3 }"
+MODELS = [
+    ("models = 7", "[providers.azure] models: Expected `object`, got `int`"),
+    ("[providers.azure.models]\nbig = 7", '[providers.azure.models."big"] must be a table with the facts of a model'),
+    (f"[providers.azure.models.big]\n{PRICED}", '[providers.azure.models."big"] is not in the catalog: say its qualities and'),
+    ("[providers.azure.models.gpt-image-2]\ncost = 1", '[providers.azure.models."gpt-image-2"] cost is no fact of a model'),
+    (
+        "[providers.azure.models.gpt-image-2]\nprice = { text_in = 1 }",
+        '[providers.azure.models."gpt-image-2"] price: say image_in and image_out as well',
+    ),
+    ("[providers.azure.models.gpt-image-2]\ntokens_like = 'x'", "[providers.azure.models.\"gpt-image-2\"] tokens_like = 'x'"),
+]
+WRONG += [(f"{LEAST}{lines}", told) for lines, told in MODELS]
+
+
+def test_a_provider_has_prices_of_its_own(load):
+    """Laid over those of [models], which others have; of what it does not say, all is as everywhere."""
+    general = "[models.gpt-image-2]\nprice = { text_in = 9, image_in = 9, image_out = 9 }\nbatch_part = 0.25\n"
+    own = f"[providers.azure.models.gpt-image-2]\n{PRICED}\n[providers.azure.models.big]\nqualities = ['low']\nsizes = 'free'\n"
+    settings = load(f"{general}{LEAST}{own}[providers.other]\nbase_url = 'https://a.b'\napi_key_env = ''\n")
+    azure = settings.dialect("azure").catalog
+    day = date(2026, 11, 21)
+    assert [pricing.price_on("gpt-image-2", day, one).image_out for one in (azure, settings.catalog)] == [3, 9]
+    assert azure.find("gpt-image-2").batch_part == Decimal("0.25")
+    assert (azure.find("big").qualities, settings.catalog.find("big")) == (("low",), None)
+    assert all(settings.dialect(name).catalog is settings.catalog for name in ("openai", "other", "sandbox", "gone"))
+    assert azure.find("gpt-image-1.5") is settings.catalog.find("gpt-image-1.5")
 
 
 @pytest.mark.parametrize(("config", "told"), WRONG)

@@ -107,7 +107,7 @@ class Ledger:
     ) -> dict[str, Any]:
         """One staged row; `metadata`, notes and parameters of the request may be given."""
         metadata, priority, rewritten = more.pop("metadata", {}), more.pop("priority", 0), more.pop("rewritten", [])
-        provider = more.pop("provider", "")
+        provider, copy_size = more.pop("provider", ""), more.pop("copy_size", "")
         request = Request("generate", model, prompt, more)
         return {
             "custom_id": custom_id,
@@ -121,6 +121,7 @@ class Ledger:
             "fingerprint": request.fingerprint,
             "priority": priority,
             "rewritten": rewritten,
+            "copy_size": copy_size,
         }
 
     def submit(self, *rows: dict[str, Any], batch: str = "shop", at: float = 0, simulated: bool = False) -> Comparison:

@@ -1,17 +1,17 @@
-"""Which images have a copy in a smaller size: by the notes of their jobs, whatever else those say."""
+"""Which images have a copy in a smaller size: those of jobs that were asked for one."""
 
 from batchgen.store import copies
 
-SMALL = ["style=size=1x1 is sent as 2x2 is written into the prompt", "size=256x256 is sent as 816x816"]
-OTHERS = ["quality=hd is sent as high", 'style="size=256x256 is sent as 816x816" is written into the prompt']
+SMALL = "256x256"
+NOTES = ["quality=hd is sent as high"]
 
 
 def test_copies_belong_to_images_whose_size_was_rewritten(ledger):
     """Of jobs, of batches in parts, and of paths; images that made room have none any more."""
-    ledger.submit(ledger.row("a", rewritten=SMALL, n=2), ledger.row("b", rewritten=OTHERS), ledger.row("c"))
+    ledger.submit(ledger.row("a", copy_size=SMALL, n=2), ledger.row("b", rewritten=NOTES), ledger.row("c"))
     for names in (("shop/a.png", "shop/a~2.png"), ("shop/b.png",), ("shop/c.png",)):
         ledger.succeed(ledger.claim(), *names)
-    ledger.submit(*(ledger.row(f"{n}", rewritten=SMALL) for n in range(501)), batch="other")
+    ledger.submit(*(ledger.row(f"{n}", copy_size=SMALL) for n in range(501)), batch="other")
     for n in range(501):
         ledger.succeed(ledger.claim(), f"other/{n}.png")
     (job,) = ledger.ids("a")
@@ -27,7 +27,7 @@ def test_copies_belong_to_images_whose_size_was_rewritten(ledger):
         assert len({one.path for one in (*first, *rest)}) == len(first) + len(rest) == 503
         assert copies.of_batches(tx, batches, rest[-1]) == []
         assert copies.of_images(tx, ["shop/a~2.png", "shop/b.png", "none.png"]) == {"shop/a~2.png": "256x256"}
-    ledger.submit(ledger.row("a", "another fox", rewritten=SMALL))
+    ledger.submit(ledger.row("a", "another fox", copy_size=SMALL))
     ledger.succeed_moving(
         ledger.claim(), ["shop/a.png"], [(name, f".previous/{name}") for name in ("shop/a.png", "shop/a~2.png")]
     )
@@ -37,7 +37,7 @@ def test_copies_belong_to_images_whose_size_was_rewritten(ledger):
 
 def test_a_remark_is_written_down_once(ledger):
     """Beside what is told of the attempt already."""
-    ledger.submit(ledger.row("a", rewritten=SMALL))
+    ledger.submit(ledger.row("a", copy_size=SMALL))
     ledger.succeed(ledger.claim())
     with ledger.database.write() as tx:
         (mine,) = copies.of_jobs(tx, ledger.ids("a"))

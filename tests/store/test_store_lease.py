@@ -62,7 +62,7 @@ def test_an_abandoned_attempt_is_told_with_what_its_job_went_through(ledger):
         held = leases.held_by(tx, "one")
     most, batch = ledger.attempts("a")[1].reserved_micros, ledger.batch().id
     told = {"batch_id": batch, "reserved_micros": most, "is_settled": False, "is_answered": False}
-    told["started_at"] = ledger.at(0)
+    told |= {"provider": "openai", "started_at": ledger.at(0)}
     assert held == [
         Opened(one, 2, "one", "gpt-image-2", sent=True, failures=1, unknowns=1, **told),
         Opened(two, 1, "one", "gpt-image-2", sent=False, failures=0, unknowns=0, **told),

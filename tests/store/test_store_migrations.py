@@ -1,5 +1,6 @@
 """Migrations: any database is brought to head, by anyone, once, and a newer one is left alone."""
 
+import json
 import subprocess
 import sys
 from contextlib import closing
@@ -116,6 +117,33 @@ def test_real_batches_stay_with_the_only_provider_that_there_was(empty):
                 "real": "openai",
                 "tried": "",
             }
+
+
+def test_the_size_of_copies_is_found_in_old_notes(empty):
+    """Of a note about a size alone, whatever else the notes say."""
+    notes = {
+        "a": ["style=size=1x1 is sent as 2x2 is written into the prompt", "size=256x256 is sent as 816x816"],
+        "b": ["quality=hd is sent as high", 'style="size=256x256 is sent as 816x816" is written into the prompt'],
+        "c": [],
+        "d": ["size=640x480 is sent as 944x704"],
+    }
+    columns = "(name, name_key, simulated, manifest_sha256, metadata_columns, created_at)"
+    job = (
+        "(batch_id, position, custom_id, custom_id_key, operation, model, request, metadata, fingerprint, rewritten, state,"
+        " attempt, failures, unknowns, available_at, cancel_requested, created_at)"
+    )
+    with closing(Database(empty)) as database:
+        _upgrade_to(database, "0011")
+        with database.write() as tx:
+            now = "'2026-11-01 00:00:00'"
+            tx.execute(text(f"INSERT INTO batches {columns} VALUES ('m', 'm', false, '', '[]', {now})"))
+            values = f"1, 0, :name, :name, 'generate', 'm', '{{}}', '{{}}', '', :notes, 'pending', 0, 0, 0, {now}, false, {now}"
+            for name, told in notes.items():
+                tx.execute(text(f"INSERT INTO jobs {job} VALUES ({values})"), {"name": name, "notes": json.dumps(told)})
+        migrate.upgrade(database)
+        with database.read() as tx:
+            sizes = dict(map(tuple, tx.execute(text("SELECT custom_id, copy_size FROM jobs"))))
+    assert sizes == {"a": "256x256", "b": "", "c": "", "d": "640x480"}
 
 
 @pytest.mark.parametrize("turn", range(3))

@@ -5,7 +5,7 @@ from datetime import timedelta
 from worker_bench import POLICY, Bench
 
 from batchgen.artifacts.office import Office
-from batchgen.core.catalog import VENDORS, Catalog
+from batchgen.core.catalog import Catalogs, vendors
 from batchgen.core.outcome import Ending, Outcome
 from batchgen.core.usage import Usage
 from batchgen.providers.base import Answer
@@ -30,11 +30,11 @@ def arrival(claim, *images, is_ours, usage=USAGE):
 class Hand:
     """Claims, takes answers in and settles them, each when it is told to."""
 
-    def __init__(self, bench: Bench, owner: str, catalog: Catalog = VENDORS) -> None:
+    def __init__(self, bench: Bench, owner: str, catalogs: Catalogs = vendors) -> None:
         self.owner = owner
         self._bench = bench
         self._ledger = Ledger(bench.database)
-        self._settler = Settler(self._ledger, POLICY, bench.clock, catalog)
+        self._settler = Settler(self._ledger, POLICY, bench.clock, catalogs)
         self._office = Office(bench.root)
         self.desk = self._office.open_desk(owner)
 

@@ -20,7 +20,7 @@ from batchgen.errors import Halted
 from batchgen.store import queue
 from batchgen.store.leases import Lease
 from batchgen.store.queue import Filter
-from batchgen.worker import pool
+from batchgen.worker import dispatch
 from batchgen.worker.budget import Budget
 from batchgen.worker.plan import shared_out
 from batchgen.worker.pools import Pools
@@ -43,7 +43,7 @@ assert WORST > USAGE_MICROS
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch):
     """What others do is looked at every moment, and not every second."""
-    monkeypatch.setattr(pool, "_LOOK_S", 0.05)
+    monkeypatch.setattr(dispatch, "_LOOK_S", 0.05)
 
 
 def rows(count):

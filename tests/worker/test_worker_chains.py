@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from hand import Hand
 from PIL import Image
-from scripted_server import ScriptedServer, error, hang, images, png
+from scripted_server import ScriptedServer, error, hang, image_body, images, png, reply
 from worker_bench import BOUND_S, until
 
 from batchgen.core.job import State
@@ -170,6 +170,17 @@ def test_a_mask_has_the_size_of_the_image_that_came(bench):
     ((_, code, message, _),) = errors(bench, batch, "a")
     assert code == "result_unfit"
     assert message.endswith("mask.png is 9x8 and the first image 8x8: make it the same size")
+
+
+def test_a_large_result_is_not_sent_within_json(bench):
+    """A provider that takes no files would refuse it, as the vendor does beside a link."""
+    batch = submit(bench, ["hero,a fox,,,,", "a,at sea,@hero,,,"])
+    large = reply(200, image_body([png() + bytes(16_000_000)]))
+    _, server = bench.work(batch, large, then=images(1), json_edits=True)
+    assert (states(bench, batch, "hero", "a"), len(server.seen)) == (["succeeded", "failed"], 1)
+    ((outcome, code, words, sent_at),) = errors(bench, batch, "a")
+    assert (outcome, code, sent_at) == (Outcome.REJECTED, "result_unfit", None)
+    assert words.startswith("@hero has 16,0")
 
 
 def test_children_of_a_model_that_the_account_cannot_use(bench):

@@ -1,15 +1,15 @@
 """What a run will cost is told at once, however many jobs wait; and whether it passes an amount is told for certain."""
 
-from datetime import date
+from datetime import UTC, datetime
 
 import pytest
 
-from batchgen.core.catalog import VENDORS
+from batchgen.core.catalog import vendors
 from batchgen.core.output_tokens import Span
 from batchgen.worker import forecast as forecasting
-from batchgen.worker.forecast import forecast
+from batchgen.worker.forecast import Grounds, forecast
 
-PRICES = (VENDORS, date(2026, 11, 21))
+GROUNDS = Grounds(datetime(2026, 11, 21, tzinfo=UTC), vendors, dict.fromkeys(range(9), ""))
 ROWS = 2500
 # The prompt's eight bytes, what its encoding adds, and the published tokens.
 EACH = (2 + 6) * 5 + 439 * 30
@@ -37,7 +37,7 @@ def batch(bench):
 def test_a_forecast_reads_no_more_than_it_must(bench, batch, limit, amount, looked_at, is_above):
     """Two thousand stand for all, until an amount is in question: then all of some thousands more are read, to be certain."""
     with bench.database.read() as tx:
-        found = forecast(tx, [batch], limit, PRICES, amount)
+        found = forecast(tx, [batch], limit, GROUNDS, amount)
     jobs = limit or ROWS
     assert (found.jobs, found.images, found.cost) == (jobs, jobs, Span.exactly(jobs * EACH))
     assert (found.looked_at, found.is_above) == (looked_at, is_above)
@@ -49,7 +49,7 @@ def test_of_very_many_a_part_is_weighed(bench, batch, monkeypatch, limit):
     monkeypatch.setattr(forecasting, "_WEIGHED", 400)
     jobs = limit or ROWS
     with bench.database.read() as tx:
-        near, far = (forecast(tx, [batch], limit, PRICES, round(part * jobs * EACH)) for part in (1.2, 1.3))
+        near, far = (forecast(tx, [batch], limit, GROUNDS, round(part * jobs * EACH)) for part in (1.2, 1.3))
     assert (near.is_above, far.is_above) == (True, False)
     assert 300 < near.looked_at < 500
     assert (near.jobs, near.images, near.cost) == (jobs, jobs, Span.exactly(jobs * EACH))
@@ -63,7 +63,7 @@ def test_dear_rows_at_the_end_are_met(bench, monkeypatch):
     # 2,450 of 196 tokens and 50 of 7,024, and the text of all.
     exact = (2450 * 196 + 50 * 7024) * 30 + ROWS * 7 * 5
     with bench.database.read() as tx:
-        found = forecast(tx, [batch], None, PRICES, round(exact * 0.9))
+        found = forecast(tx, [batch], None, GROUNDS, round(exact * 0.9))
     assert found.is_above
     assert abs(found.cost.most / exact - 1) < 0.2
 
@@ -72,7 +72,7 @@ def test_what_has_no_price_may_pass_any_amount(bench):
     """A model that nobody knows is asked about; where nobody asks it is told."""
     batch = bench.submit(["bear,a bear,mine", "fox,a fox,mine"], columns="custom_id,prompt,model")
     with bench.database.read() as tx:
-        asked, told = (forecast(tx, [batch], None, PRICES, amount) for amount in (10**9, None))
+        asked, told = (forecast(tx, [batch], None, GROUNDS, amount) for amount in (10**9, None))
     assert (asked.is_above, told.is_above) == (True, False)
     assert (told.cost, told.unpriced, told.images) == (None, 2, 2)
 
@@ -80,5 +80,5 @@ def test_what_has_no_price_may_pass_any_amount(bench):
 def test_nothing_waits(bench):
     """There is nothing to tell."""
     with bench.database.read() as tx:
-        found = forecast(tx, [], None, PRICES, 1)
+        found = forecast(tx, [], None, GROUNDS, 1)
     assert (found.jobs, found.images, found.is_above) == (0, 0, False)
