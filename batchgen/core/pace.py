@@ -22,7 +22,7 @@ _GENTLE_RATE = 60.0
 _GROWTH_FIRST = 2.0
 _GROWTH_BACK = 1.05
 _GROWTH_LATER = 1.005
-# Between these a rate is near to the one that was refused; what goes well beyond shows that the refusal was about another thing.
+# Between these a rate is near to the one that was refused; what goes well beyond shows that the refusal meant another thing.
 _NEAR, _FAR = 0.7, 1.5
 # What follows a refusal, as a part of what was let through: the longer that was watched, the better it is known.
 _CUTS = ((3.0, 0.5), (10.0, 0.75), (float("inf"), 0.93))
