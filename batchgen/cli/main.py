@@ -17,7 +17,7 @@ _UNEXPECTED = 3
 _INTERRUPTED = 130
 # Hardly anything that a start or the work makes is garbage that only the collector finds: to look for it as often as usual
 # takes a tenth of a start.
-_NEW_BEFORE_COLLECTING = 20_000
+_NEW_BEFORE_COLLECTING = 5_000
 
 # Command -> the module that has it, under the command's own name. Only the one that is asked for is imported.
 _COMMANDS = {
