@@ -28,6 +28,9 @@ def tell(console: Console, project: "Project", batches: "Sequence[Batch]", limit
     simulated = bool(batches) and batches[0].simulated
     most_usd = project.settings.budget.confirm_above_usd
     is_asked = bool(most_usd) and not simulated and not yes
+    cap_usd = project.settings.budget.per_run_usd
+    # What the run cannot come to is not asked about.
+    is_asked = is_asked and (cap_usd is None or cap_usd > most_usd)
     above = round(most_usd * _MICROS) if is_asked else None
     with project.database.read() as tx:
         found = forecast(tx, batches, limit, project.grounds(batches), above)

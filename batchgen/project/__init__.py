@@ -20,6 +20,7 @@ from batchgen.store import migrate, reports, shares
 from batchgen.store.engine import Database, Transaction
 
 if TYPE_CHECKING:
+    from batchgen.core.artifact import Origin
     from batchgen.core.budget import Caps
     from batchgen.core.retry import Policy
     from batchgen.ingest.reading import Terms
@@ -133,10 +134,14 @@ class Project:
 
     def grounds(self, batches: "Sequence[Batch]") -> "Grounds":
         """What a look at what these batches still cost goes by."""
+        from batchgen.artifacts import files
         from batchgen.worker.forecast import Grounds
 
+        def usable(origin: "Origin") -> bool:
+            return all(files.is_stored(self.root / image.path, image.bytes) for image in origin.images)
+
         owners = {batch.id: self.makers.owner(batch) for batch in batches}
-        return Grounds(utc_now(), self.makers.catalog, owners, self.reuse)
+        return Grounds(utc_now(), self.makers.catalog, owners, self.reuse, usable)
 
     @property
     def reuse(self) -> "Rules | None":

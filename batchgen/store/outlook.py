@@ -5,6 +5,8 @@ Read in parts, so that memory does not grow with them.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from msgspec import structs
@@ -15,7 +17,7 @@ from batchgen.core.chains import Parent
 from batchgen.core.job import State
 from batchgen.core.request import Input, Request, restored
 from batchgen.core.sizes import edges_of
-from batchgen.store import remaining
+from batchgen.store import remaining, shares
 from batchgen.store.batches import Batch
 from batchgen.store.remaining import Remaining
 from batchgen.store.submission import staged
@@ -39,6 +41,16 @@ def pending(tx: Connection, batches: Sequence[Batch], share: float = 1.0) -> Ite
     for batch in batches:
         for job in remaining.of_batch(tx, batch.id, share):
             yield replace(job, request=_with_sizes(tx, job.request, None, batch))
+
+
+def first(tx: Connection, batches: Sequence[Batch], now: datetime, most: int) -> Iterator[Remaining]:
+    """The jobs that are made next, `most` of them."""
+    coming = (
+        replace(job, request=_with_sizes(tx, job.request, None, batch))
+        for batch in batches
+        for job in remaining.first_of_batch(tx, batch.id, shares.named(tx, batch), now, most)
+    )
+    return islice(coming, most)
 
 
 def _staged_part(manifest: int, batch: Batch | None) -> Select[Any]:

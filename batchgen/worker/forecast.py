@@ -5,14 +5,14 @@ Where an amount is in question all of some more are, or as many from everywhere 
 amount is enough to ask, since rows like these may have been missed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
+from batchgen.core.artifact import Origin
 from batchgen.core.catalog import Catalogs
 from batchgen.core.estimate import Estimate, Tally
-from batchgen.core.job import State
 from batchgen.core.output_tokens import Span
 from batchgen.store import outlook, reports
 from batchgen.store.batches import Batch
@@ -74,20 +74,21 @@ class Forecast:
 @dataclass(frozen=True, slots=True)
 class Grounds:
     """What a forecast goes by: the prices of the day, who makes the jobs of a batch (by its id) that name nobody, and what that
-    was made before is used again (None: nothing).
+    was made before is used again (None: nothing), if it is `usable`, as its files are.
     """
 
     now: datetime
     catalogs: Catalogs
     owners: Mapping[int, str]
     reuse: Rules | None = None
+    usable: Callable[[Origin], bool] = lambda _origin: True
 
     def maker(self, job: Remaining) -> str:
         """Who makes a job."""
         return job.provider or self.owners[job.batch_id]
 
     def made_before(self, tx: Transaction, part: Sequence[Remaining], taken: set[tuple[int, int]]) -> set[int]:
-        """The jobs of which something was made before, by what the ledger knows: files are not looked at."""
+        """The jobs of which something was made before; `taken` is what earlier parts take of that."""
         if self.reuse is None:
             return set()
         by_maker: dict[str, list[Wish]] = {}
@@ -97,20 +98,24 @@ class Grounds:
                 by_maker.setdefault(self.maker(one), []).append(wish)
         found: set[int] = set()
         for maker, wishes in by_maker.items():
-            found |= offers(tx, wishes, Search(self.reuse, maker, self.now, taken=taken)).keys()
+            found |= offers(tx, wishes, Search(self.reuse, maker, self.now, self.usable, taken)).keys()
         return found
 
 
 def forecast(
     tx: Transaction, batches: Sequence[Batch], limit: int | None, grounds: Grounds, above_micros: int | None = None
 ) -> Forecast:
-    """Look at what waits. `above_micros` is the amount in question, None without one."""
-    waiting = reports.unfinished(tx, [batch.id for batch in batches])[State.PENDING]
+    """Look at what is not done. `above_micros` is the amount in question, None without one."""
+    waiting = sum(reports.unfinished(tx, [batch.id for batch in batches]).values())
     jobs = waiting if limit is None else min(waiting, limit)
     most, share = (_LOOKED_AT, 1.0) if above_micros is None else (_WEIGHED, _WEIGHED / max(jobs, 1))
     # A share of all that waits is looked at to its end, however many that turn out to be: the last rows may be the dear ones.
     stop = min(jobs, most) if above_micros is None or jobs < waiting else None
-    coming = islice(outlook.pending(tx, batches, share), stop)
+    if jobs < waiting and jobs <= most:
+        # With a limit it matters which jobs are the first.
+        coming = outlook.first(tx, batches, grounds.now, jobs)
+    else:
+        coming = islice(outlook.pending(tx, batches, share), stop)
     tally, looked_at, reused = Tally(grounds.catalogs), 0, 0
     taken: set[tuple[int, int]] = set()
     while part := list(islice(coming, _LOOKED_AT)):

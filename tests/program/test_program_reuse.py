@@ -55,6 +55,17 @@ def test_it_is_done_only_where_somebody_says_so(signs: Program, server: Server) 
     assert signs.json("status", "sandbox-march")["reused"] == 0
 
 
+def test_images_that_are_gone_count_as_what_they_will_cost(signs: Program, server: Server) -> None:
+    """Before the run, and so for the question as well: what is there is free, the rest is bought only with a word."""
+    signs.write("config.toml", "[budget]\nconfirm_above_usd = 0.001\n")
+    signs.run("run", "january.csv", "--name", "march", "--reuse")
+    for name in ("january", "march"):
+        (signs.folder / "images" / name / "row-1.png").unlink()
+    told = signs.run("run", "january.csv", "--name", "april", "--reuse", code=2).stderr
+    assert "to be made: 1 image, about $0.0060; made before and used again: 2 jobs: more than [budget]" in told
+    assert len(server.requests()) == 3
+
+
 def test_what_costs_nothing_is_not_asked_about(signs: Program, server: Server) -> None:
     """A cron job with a limit to what it starts unasked goes on where everything is there already, with an empty purse."""
     signs.write("config.toml", "[budget]\nconfirm_above_usd = 0.001\nper_run_usd = 0\n")

@@ -1,8 +1,10 @@
 """What a run will cost is told at once, however many jobs wait; and whether it passes an amount is told for certain."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from hand import Hand
 
 from batchgen.core.catalog import vendors
 from batchgen.core.output_tokens import Span
@@ -66,6 +68,29 @@ def test_dear_rows_at_the_end_are_met(bench, monkeypatch):
         found = forecast(tx, [batch], None, GROUNDS, round(exact * 0.9))
     assert found.is_above
     assert abs(found.cost.most / exact - 1) < 0.2
+
+
+def test_a_limit_starts_the_first_by_priority(bench):
+    """What is told of is what will be made: dear rows that come first though they stand last."""
+    rows = [f"cheap-{number},fox,low,0" for number in range(9)] + [f"dear-{number},fox,high,5" for number in range(3)]
+    batch = bench.submit(rows, columns="custom_id,prompt,quality,priority")
+    grounds = replace(GROUNDS, now=bench.clock())
+    with bench.database.read() as tx:
+        first, all_but_one, whole = (forecast(tx, [batch], limit, grounds) for limit in (3, 11, None))
+    dear, cheap = 3 * (7 * 5 + 1756 * 30), 9 * (7 * 5 + 196 * 30)
+    assert (first.jobs, first.cost, whole.cost) == (3, Span.exactly(dear), Span.exactly(dear + cheap))
+    assert all_but_one.cost == Span.exactly(dear + cheap * 8 // 9)
+
+
+def test_what_is_being_made_counts(bench):
+    """Whoever makes it may have died, and then this run buys it."""
+    batch = bench.submit(["bear,a bear", "fox,a fox"])
+    hand = Hand(bench, "one")
+    hand.claim(batch)
+    with bench.database.read() as tx:
+        found = forecast(tx, [batch], None, GROUNDS)
+    hand.die()
+    assert (found.jobs, found.images) == (2, 2)
 
 
 def test_what_has_no_price_may_pass_any_amount(bench):
