@@ -107,6 +107,9 @@ def begin(pace: Pace, limits: Limits, now: float, images_today: int = 0) -> Pace
     is_in_use = now - pace.images_at < (_DAY_S if pace.rate is None else _MINUTE_S)
     remembered_s = _HOUR_S if 0 < pace.told_images < limits.images_per_minute else _DAY_S
     if is_in_use or (pace.learned_at and now - pace.learned_at < remembered_s):
+        if pace.rate is not None and not pace.learned_at and pace.rate < limits.images_per_minute:
+            # Nothing was ever refused: what slowed was a limit that a person has told, and tells otherwise now.
+            return replace(pace, rate=float(limits.images_per_minute), is_opening=False)
         return replace(pace, is_opening=pace.is_opening and pace.rate is not None)
     first = float(limits.images_per_minute) or FIRST_RATE
     return replace(pace, rate=first, told_images=0, told_requests=0, is_opening=not limits.images_per_minute, learned_at=0.0)

@@ -154,6 +154,14 @@ def test_a_named_limit_that_a_person_has_put_higher_is_remembered_for_an_hour():
     assert rules.begin(learned, Limits(20), NOW + HOUR + 1).told_images == 20
 
 
+def test_a_limit_that_a_person_puts_higher_holds_at_once():
+    """Where the lower one was only told and never found out."""
+    low = rules.started(rules.begin(Pace(), Limits(120), NOW), Limits(120), ONE, NOW)
+    assert rules.images_rate(rules.begin(low, Limits(6000), NOW + 5), Limits(6000)) == 6000
+    cut = replace(low, rate=60.0, learned_at=NOW)
+    assert rules.images_rate(rules.begin(cut, Limits(6000), NOW + 5), Limits(6000)) == 60
+
+
 def test_a_second_worker_goes_on_where_the_first_is():
     """What another process is using at this moment is not found out afresh."""
     pace = rules.begin(Pace(), Limits(), NOW)
