@@ -11,8 +11,9 @@ from batchgen.core.manifest import Problem
 from batchgen.ingest import chains
 from batchgen.ingest.reading import Terms, read
 from batchgen.ingest.source import Manifest
-from batchgen.ingest.submit import refuse_same_batch, warnings_of
+from batchgen.ingest.submit import named_rows, refuse_same_batch, warnings_of
 from batchgen.store import batches, links, outlook, submission
+from batchgen.store.batches import Batch
 from batchgen.store.engine import Database, Transaction
 
 
@@ -71,5 +72,14 @@ def _estimate(session: Transaction, number: int, manifest: Manifest, terms: Term
         (made if is_made else left).add(request, provider or terms.provider)
     whole.merge(made)
     whole.merge(left)
-    told = (reading.problems, reading.more_problems, warnings_of(reading))
+    warnings = [*warnings_of(reading), *(_changes(session, number, manifest, batch) if batch and not terms.update else ())]
+    told = (reading.problems, reading.more_problems, warnings)
     return Estimated(manifest.given_label, manifest.batch, *told, whole, left if batch else None)
+
+
+def _changes(session: Transaction, number: int, manifest: Manifest, batch: Batch) -> Iterator[str]:
+    """What a run would refuse without a word."""
+    changed = submission.compare(session, number, batch).changed
+    if changed.count:
+        rows = named_rows(changed)
+        yield f"{manifest.label}: not what batch {batch.name} holds: {rows}; only with --update a run makes that again"

@@ -173,16 +173,16 @@ def _refuse_changes(stored: Sequence[Submitted], terms: Sequence[Terms]) -> None
     told = []
     for one, its_terms in zip(stored, terms, strict=True):
         if its_terms.update and one.comparison.running.count:
-            told += [f"{one.manifest}: being made right now: {_some(one.comparison.running)}; stop that run first"]
+            told += [f"{one.manifest}: being made right now: {named_rows(one.comparison.running)}; stop that run first"]
         elif not its_terms.update and one.comparison.changed.count:
             told += [
                 f"{one.manifest}: not what batch {one.batch.name} holds, by a cell, an option, a default or a job file: "
-                f"{_some(one.comparison.changed)}; --update makes that again and keeps the old images in .previous/"
+                f"{named_rows(one.comparison.changed)}; --update makes that again and keeps the old images in .previous/"
             ]
     if told:
         raise ManifestError("\n".join([*told, _NOTHING_STORED]))
     asked = [
-        f"{one.manifest}: made from rows that have changed: {_some(one.made_from)}"
+        f"{one.manifest}: made from rows that have changed: {named_rows(one.made_from)}"
         for one, its_terms in zip(stored, terms, strict=True)
         if one.made_from.count and not its_terms.children
     ]
@@ -191,6 +191,7 @@ def _refuse_changes(stored: Sequence[Submitted], terms: Sequence[Terms]) -> None
         raise NotAgreed("\n".join([*told, _NOTHING_STORED]), "\n".join(asked))
 
 
-def _some(listed: Listed) -> str:
+def named_rows(listed: Listed) -> str:
+    """How many rows, and the first of them by name."""
     names = ", ".join(listed.first) + (", ..." if listed.count > len(listed.first) else "")
     return f"{listed.count:,} row{'s' if listed.count != 1 else ''} ({names})"

@@ -95,6 +95,10 @@ def test_what_it_says_to_a_program(program: Program) -> None:
     program.run("run", "a.csv", *SANDBOX)
     again = program.json("estimate", "a.csv", *SANDBOX, "--size", "1536x1024")
     assert (again["left"]["images"], again["left"]["cost_usd"]) == (2, again["cost_usd"])
+    (warning,) = again["manifests"][0]["warnings"]
+    assert warning == "a.csv: not what batch sandbox-a holds: 2 rows (row-1, row-2); only with --update a run makes that again"
+    update = program.json("estimate", "a.csv", *SANDBOX, "--size", "1536x1024", "--update")
+    assert update["manifests"][0]["warnings"] == []
 
 
 def test_a_manifest_with_problems_ends_with_2(program: Program) -> None:
