@@ -59,12 +59,18 @@ def _as_text(verdict: "Verdict") -> str:
     if different:
         headers = ["day", "model", "billed", "difference", "ledger"]
         told.append(table(headers, [_row(one) for one in different], right=(2, 3)))
-    agree, short = len(verdict.compared) - len(different), sum(one.is_short for one in verdict.compared)
+    agree = len(verdict.compared) - len(different)
     told.append(
         f"the ledger and the bill agree on {agree:,} of {counted(len(verdict.compared), 'figure')}, one for each model and day"
     )
-    if short:
-        told.append(f"{counted(short, 'figure')} of the bill is more than the ledger says and calls unknown")
+    for count, words in (
+        (sum(one.is_short for one in different), "more than the ledger says and calls unknown"),
+        (sum(one.is_within for one in different), "more than the ledger says, but within what it calls unknown or has rounded"),
+        (sum(one.is_less for one in different), "less than the ledger says"),
+        (sum(one.difference_micros is None for one in different), "for attempts of which the ledger knows no cost"),
+    ):
+        if count:
+            told.append(f"{counted(count, 'figure')} of the bill {'is' if count == 1 else 'are'} {words}")
     if verdict.left_out:
         told.append(f"left out, since they make no images here: {one_line(', '.join(verdict.left_out))}")
     return "\n".join(told)

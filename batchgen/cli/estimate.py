@@ -96,17 +96,17 @@ def _row(line: "Line") -> list[str]:
 
 
 def _beside(project: "Project", found: "Sequence[Estimated]", whole: "Tally") -> list[str]:
-    """What else a person wants to know before deciding."""
-    estimate, left = whole.priced(_today()), _left(project, found)
-    to_make = estimate if left is None else left.priced(_today())
+    """What else a person wants to know before deciding; of what is left, where a part is made."""
+    left = _left(project, found)
+    to_make = (whole if left is None else left).priced(_today())
     told = [] if left is None else [["left to make", _summed(to_make) if to_make.lines else "nothing"]]
     if to_make.lines:
         seconds = _duration_s(project, to_make)
         told.append(["time", f"{amounts.duration(seconds)} at your [limits]" if seconds else "not known: no [limits] are set"])
-    as_batch = _as_batch(estimate)
-    if as_batch is not None:
+    as_batch = _as_batch(to_make)
+    if to_make.lines and as_batch is not None:
         told.append(["as a batch", f"{amounts.about(as_batch, word='')} by the vendor's Batch API, within a day"])
-    others = [f"{quality} {amounts.usd(cost.likely)}" for quality, cost in _costs_at_others(whole)]
+    others = [f"{quality} {amounts.usd(cost.likely)}" for quality, cost in _costs_at_others(whole if left is None else left)]
     if others:
         told.append(["all at", ", ".join(others)])
     return ["", *table(["", ""], told).splitlines()[1:]] if told else []

@@ -118,10 +118,11 @@ def run_line(result: "Result", *, simulated: bool) -> str:
     parts = [f"{result.succeeded:,} succeeded{reused}", f"{result.failed:,} failed", f"${exact(result.cost_micros)}"]
     if result.estimated:
         parts.append(f"{counted(result.estimated, 'attempt')} of estimated cost")
-    if result.unknown:
-        parts.append(
-            f"{counted(result.unknown, 'unknown attempt')} may have been billed, ${exact(result.unknown_micros)} at most"
-        )
+    left, left_micros = result.left_unknown, result.left_unknown_micros
+    own, own_micros = result.unknown - left, result.unknown_micros - left_micros
+    for count, whose, micros in ((own, "", own_micros), (left, " of a worker that died", left_micros)):
+        if count:
+            parts.append(f"{counted(count, 'unknown attempt')}{whose} may have been billed, ${exact(micros)} at most")
     if result.unpriced:
         parts.append(f"{counted(result.unpriced, 'attempt')} of unknown cost")
     return ", ".join(parts) + (" (simulated)" if simulated else "")

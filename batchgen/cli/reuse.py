@@ -22,7 +22,7 @@ def reuse_command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_app
 def stats_command(app: App, *, as_json: bool) -> None:
-    """How many images can be used again, how many were, and what that has saved."""
+    """How many jobs have what can be used again, how many images were, and what that has saved."""
     from batchgen.project import utc_now
     from batchgen.store import reusable
 
@@ -84,13 +84,18 @@ def _line(found: "Reusable") -> str:
 
     rest = f", and what {counted(found.unpriced, 'job')} cost is not known" if found.unpriced else ""
     saved = f"${dollars(found.saved_micros)}"
-    return f"{counted(found.images, 'image')} can be used again; {found.reused:,} were, which saved {saved}{rest}"
+    have = f"{counted(found.jobs, 'job')} {'has' if found.jobs == 1 else 'have'} what can be used again"
+    different = f"{counted(found.pictures, 'different picture')} by the ledger (prune looks at the files)"
+    were = f"{counted(found.reused, 'image')} {'was' if found.reused == 1 else 'were'}"
+    return f"{have}, {different}; {were}, which saved {saved}{rest}"
 
 
 def _as_data(found: "Reusable") -> dict[str, Any]:
     from batchgen.core.pricing import dollars
 
     return {
+        "reusable_jobs": found.jobs,
+        "different_images": found.pictures,
         "reusable_images": found.images,
         "reused_images": found.reused,
         "saved_usd": dollars(found.saved_micros),

@@ -26,12 +26,13 @@ class Cap(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """What may be spent; None is no cap, 0 is nothing at all."""
+    """What may be spent; None is no cap, 0 is nothing at all. `option` is what a person gave `per_run` by, if by no setting."""
 
     per_run: int | None = None
     per_batch: int | None = None
     per_day: int | None = None
     per_month: int | None = None
+    option: str = field(default="", kw_only=True)
 
     @property
     def of(self) -> dict[Cap, int]:
@@ -65,12 +66,21 @@ NOTHING = Counted()
 
 @dataclass(frozen=True, slots=True)
 class Full:
-    """A cap into which a start does not fit; `micros` is the most it can cost, None without a price."""
+    """A cap into which a start does not fit; `micros` is the most it can cost, None without a price.
+
+    `option` is what the cap was given by, if by no setting.
+    """
 
     cap: Cap
     amount: int
     counted: Counted
     micros: int | None
+    option: str = ""
+
+    @property
+    def name(self) -> str:
+        """What a person knows it by."""
+        return self.option or f"[budget] {self.cap}"
 
     @property
     def may_free(self) -> bool:
@@ -98,7 +108,10 @@ class Room:
 
         Of several it is one that frees nothing: there is no use in waiting for the others then. What has no price fits nowhere.
         """
-        caps = [Full(cap, amount, self.counted(cap, batch_id), micros) for cap, amount in self.caps.of.items()]
+        options = {Cap.RUN: self.caps.option}
+        caps = [
+            Full(cap, amount, self.counted(cap, batch_id), micros, options.get(cap, "")) for cap, amount in self.caps.of.items()
+        ]
         passed = [full for full in caps if micros is None or full.counted.total + micros > full.amount]
         return min(passed, key=lambda full: full.may_free, default=None)
 

@@ -163,7 +163,8 @@ class Project:
 
         told = self.settings.budget
         amounts = (told.per_run_usd, told.per_batch_usd, told.per_day_usd, told.per_month_usd)
-        return Caps(*(None if amount is None else micros_of(amount) for amount in amounts))
+        option = "--max-cost" if self.settings.sources["budget.per_run_usd"] == "option" else ""
+        return Caps(*(None if amount is None else micros_of(amount) for amount in amounts), option=option)
 
     @property
     def policy(self) -> "Policy":

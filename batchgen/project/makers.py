@@ -58,7 +58,7 @@ class Makers:
         if name not in self._settings.providers:
             place = f"[providers.{name}] of the settings"
             return f"jobs are to be made by {name}, which nobody knows any more: describe it in {place}"
-        whose = "" if name == OPENAI else f" for {name}"
+        whose = "" if name == OPENAI and self.chosen in (OPENAI, SANDBOX) else f" for {name}"
         for variable in self.lacks(name):
             return (
                 f"there is no API key{whose}: set {variable} in the environment or in a file .env here; "

@@ -115,6 +115,9 @@ def daily(tx: Connection, period: Period, provider: str, name_of: Callable[[str]
 def _column(tx: Connection, by: str, chosen: Sequence[Batch]) -> tuple[ColumnElement[Any], Callable[[Any], str | None]]:
     name = by.removeprefix(COLUMN)
     there = dict.fromkeys(column for batch in chosen or naming.every(tx) for column in batch.metadata_columns)
+    alike = [column for column in there if column.casefold() == name.casefold()]
+    if name not in there and len(alike) == 1:
+        name = alike[0]
     if name not in there:
         shown = ", ".join(list(there)[:_MOST_NAMED]) + (", ..." if len(there) > _MOST_NAMED else "")
         raise WrongUsage(

@@ -16,11 +16,14 @@ _ROWS_AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class Reusable:
-    """Images that can be used again, by what the ledger knows, and of those that were: what the first ones cost, USD micros.
+    """What can be used again, by what the ledger knows: how many `jobs` have it, in how many `images`, of which so many
+    `pictures` are different; and of those that were: what the first ones cost, USD micros.
 
     The cost of `unpriced` ones is not known.
     """
 
+    jobs: int
+    pictures: int
     images: int
     reused: int
     saved_micros: int
@@ -39,14 +42,19 @@ class Kept:
 def stats(tx: Connection, oldest: datetime) -> dict[bool, Reusable]:
     """By whether it is simulated. What was made before `oldest` is too old."""
     kept = (
-        select(batches.c.simulated, func.count(artifacts.c.job_id).label("images"))
+        select(
+            batches.c.simulated,
+            func.count(artifacts.c.job_id.distinct()).label("jobs"),
+            func.count(artifacts.c.sha256.distinct()).label("pictures"),
+            func.count(artifacts.c.job_id).label("images"),
+        )
         .select_from(_made().join(batches, batches.c.id == jobs.c.batch_id))
         .where(is_reusable(jobs), _made_at >= oldest)
         .group_by(batches.c.simulated)
     )
-    images = {row.simulated: row.images for row in tx.execute(kept)}
+    there = {row.simulated: row for row in tx.execute(kept)}
     used = {row.simulated: row for row in tx.execute(_USED)}
-    return {kind: _told(images.get(kind, 0), used.get(kind)) for kind in (False, True)}
+    return {kind: _told(there.get(kind), used.get(kind)) for kind in (False, True)}
 
 
 def kept(tx: Connection) -> Iterator[Kept]:
@@ -125,5 +133,6 @@ def _used() -> Select[Any]:
 _USED = _used()
 
 
-def _told(images: int, used: Any) -> Reusable:
-    return Reusable(images, int(used.images), int(used.saved), used.unpriced) if used else Reusable(images, 0, 0, 0)
+def _told(there: Any, used: Any) -> Reusable:
+    amounts = (there.jobs, there.pictures, there.images) if there else (0, 0, 0)
+    return Reusable(*amounts, *((int(used.images), int(used.saved), used.unpriced) if used else (0, 0, 0)))

@@ -44,6 +44,16 @@ class Compared:
         rounding = -(-self.money.sent // 2)
         return self.difference_micros > (self.money.unknown_micros or 0) + rounding
 
+    @property
+    def is_less(self) -> bool:
+        """Whether less was billed than the ledger says."""
+        return self.difference_micros is not None and self.difference_micros < 0
+
+    @property
+    def is_within(self) -> bool:
+        """Whether what was billed beyond what the ledger says may be what it calls unknown, or has rounded."""
+        return (self.difference_micros or 0) > 0 and not self.is_short
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

@@ -85,7 +85,7 @@ def cap_reached(left: Remainder, now: datetime) -> str:
     told = ", ".join(f"${dollars(micros)} {words}" for words, micros in parts.items() if micros or words == "spent")
     unpriced = f", and {left.unpriced:,} of them have no price" if left.unpriced else ""
     return (
-        f"[budget] {full.cap} = {dollars(full.amount)} ({told}) has no room for the next job, "
+        f"{full.name} = {dollars(full.amount)} ({told}) has no room for the next job, "
         f"which costs ${dollars(full.micros or 0)} at most; "
         f"{left.jobs:,} remain, for ${dollars(left.micros)} at most{unpriced}; {_more_room(full, now)}"
     )

@@ -10,7 +10,7 @@ from batchgen.core.pace import Limits
 from batchgen.core.pricing import Basis
 from batchgen.core.retry import Policy
 from batchgen.store.reuse import Rules
-from batchgen.worker.events import Closed
+from batchgen.worker.events import Closed, Reclaimed
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,8 @@ def shared_out(
 class Result:
     """Counts of jobs that became final in this run, and its money in USD micros. `halted` says why it ended early.
 
-    `reused` are those of the succeeded ones that took what was made before.
+    `reused` are those of the succeeded ones that took what was made before. `left_unknown` are those of the unknown attempts
+    that a worker sent that died: they are taken over here, and count toward no cap of this run.
 
     `is_stuck` tells that it did so because nobody makes what its jobs wait for, which has its cause elsewhere.
     """
@@ -80,6 +81,8 @@ class Result:
     unpriced: int = 0
     unknown: int = 0
     unknown_micros: int = 0
+    left_unknown: int = 0
+    left_unknown_micros: int = 0
     remarked: int = 0
     halted: str | None = None
     is_stuck: bool = False
@@ -97,6 +100,9 @@ class Result:
         elif closed.ending.outcome is Outcome.UNKNOWN:
             self.unknown += 1
             self.unknown_micros += closed.reserved_micros or 0
+            if isinstance(closed, Reclaimed):
+                self.left_unknown += 1
+                self.left_unknown_micros += closed.reserved_micros or 0
         else:
             self.unpriced += 1
 

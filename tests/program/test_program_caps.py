@@ -28,11 +28,11 @@ def test_a_run_stops_at_its_cap_and_the_next_one_goes_on(
     program.write("config.toml", _CAPS)
     program.write("signs.csv", prompts(9))
     halted = program.run("run", "signs.csv", "--max-cost", "0.02", code=3).stderr
-    assert "halted: [budget] per_run_usd = 0.020000 ($0.01" in halted
+    assert "halted: --max-cost = 0.020000 ($0.01" in halted
     assert "6 remain, for $0.03" in halted
     assert len(server.requests()) == 3
     assert "Usage" not in halted
-    assert "per_run_usd = 0.030000" in program.run("resume", "signs", code=3).stderr
+    assert "halted: [budget] per_run_usd = 0.030000" in program.run("resume", "signs", code=3).stderr
     assert len(server.requests()) == 8
     program.run("resume", "signs", "--max-cost", "0.02")
     assert len(server.requests()) == 9

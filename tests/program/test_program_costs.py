@@ -6,6 +6,7 @@ import io
 import json
 import sqlite3
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 
@@ -79,7 +80,16 @@ def test_a_bill_is_checked(spending: Program) -> None:
     assert "the ledger and the bill agree on 1 of 1 figure" in fine
     assert "some-text-model" in fine
     spending.write("more.csv", f"Day,Model,Amount\n{_DAY},{real['model']},1\n")
-    assert "; short" in spending.run("costs", "--check", "more.csv", code=1).stdout
+    more = spending.run("costs", "--check", "more.csv", code=1).stdout
+    assert "; short" in more
+    assert "1 figure of the bill is more than the ledger says and calls unknown" in more
+    spending.write("less.csv", f"Day,Model,Amount\n{_DAY},{real['model']},0\n")
+    assert "1 figure of the bill is less than the ledger says" in spending.run("costs", "--check", "less.csv").stdout
+    spending.write(
+        "within.csv", f"Day,Model,Amount\n{_DAY},{real['model']},{Decimal(real['cost_usd']) + Decimal('0.000001')}\n"
+    )
+    within = spending.run("costs", "--check", "within.csv").stdout
+    assert "1 figure of the bill is more than the ledger says, but within what it calls unknown or has rounded" in within
     (one,) = spending.json("costs", "--check", "more.csv", code=1)["compared"]
     assert (one["cost_usd"], one["billed_usd"], one["short"]) == (real["cost_usd"], "1.000000", True)
     (row,) = csv.DictReader(io.StringIO(spending.run("costs", "--check", "more.csv", "--csv", code=1).stdout))

@@ -1,5 +1,6 @@
 """How commands end: exit codes, signals, what is said and what is never said."""
 
+import json
 import os
 import re
 import signal
@@ -196,7 +197,7 @@ def test_a_halted_run_still_prints_its_json(program: Program) -> None:
 def test_failures_of_a_dead_worker_are_told_by_the_run_that_finds_them(
     serve: Callable[..., Server], client: Callable[[Server], Program]
 ) -> None:
-    """A bare run that takes over a dead worker's jobs and has to fail them ends with 1."""
+    """A bare run that takes over a dead worker's jobs and has to fail them ends with 1, and says who had sent them."""
     program = client(serve("--faults", "hang=1"))
     program.environment["BATCHGEN_RETRY__UNKNOWN"] = "hold"
     program.write("signs.csv", prompts(2))
@@ -204,8 +205,10 @@ def test_failures_of_a_dead_worker_are_told_by_the_run_that_finds_them(
     _until(lambda: (program.folder / "batchgen.db").exists() and program.json("status")["totals"]["attempts"] == 2)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate(timeout=20)
-    done = program.json("run", code=1)
-    assert (done["this_run"]["failed"], done["this_run"]["unknown_attempts"]) == (2, 2)
+    done = program.run("run", "--json", code=1)
+    this_run = json.loads(done.stdout)["this_run"]
+    assert (this_run["failed"], this_run["unknown_attempts"]) == (2, 2)
+    assert "$0.000000, 2 unknown attempts of a worker that died may have been billed, $" in done.stderr
 
 
 @pytest.mark.parametrize("key", ["sk-one\n", "  sk-one\r\n"])

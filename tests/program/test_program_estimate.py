@@ -68,11 +68,15 @@ def test_what_it_says_to_a_person(program: Program) -> None:
     program.run("run", "signs.csv", *SANDBOX, "--limit", "24", "--images-per-minute", "0")
     told = program.run("estimate", "signs.csv", *SANDBOX).stdout.splitlines()
     assert told[0] == "signs.csv: 30 images, about $0.1858 (simulated)"
-    assert told[5:7] == ["  left to make  6 images, about $0.0430", "  time          36 s at your [limits]"]
+    assert told[5:] == [
+        "  left to make  6 images, about $0.0430",
+        "  time          36 s at your [limits]",
+        "  as a batch    $0.0215 by the vendor's Batch API, within a day",
+        "  all at        low $0.0357, medium $0.0794, high $0.3165, xhigh $0.5624, max $1.26",
+    ]
     program.run("run", "signs.csv", *SANDBOX, "--images-per-minute", "0")
     told = program.run("estimate", "signs.csv", *SANDBOX).stdout.splitlines()
-    assert told[5].split() == ["left", "to", "make", "nothing"]
-    assert not any("time" in line for line in told)
+    assert [line.split() for line in told[5:]] == [["left", "to", "make", "nothing"]]
     assert program.json("estimate", "signs.csv", *SANDBOX)["left"]["images"] == 0
 
 

@@ -200,6 +200,14 @@ def test_a_provider_that_is_gone_is_told(shop: tuple[Program, Stage, Stage]) -> 
     assert good.server.seen == []
 
 
+def test_a_row_of_the_vendor_names_it_where_another_one_is_chosen(shop: tuple[Program, Stage, Stage]) -> None:
+    """Otherwise nobody would know why that key is asked for."""
+    program, *_ = shop
+    program.write("two.csv", "id,prompt,provider\na,A fox,\nb,A bear,openai\n")
+    told = program.run("run", "two.csv", "--provider", "good", code=2).stderr
+    assert "there is no API key for openai: set OPENAI_API_KEY" in told
+
+
 def test_a_bare_run_leaves_out_what_nobody_can_make(shop: tuple[Program, Stage, Stage]) -> None:
     """With an alarm that names the batch, and exit 3; the others are made. A batch that was named is refused."""
     program, *_ = shop

@@ -78,9 +78,12 @@ def test_stats_prune_and_forget(signs: Program, server: Server) -> None:
     """How much there is and what it has saved; what is gone, and what a person does not want, is bought the next time."""
     signs.run("run", "january.csv", "--name", "copy", "--reuse")
     found = signs.json("reuse", "stats")
+    assert (found["reusable_jobs"], found["different_images"]) == (6, 3)
     assert (found["reusable_images"], found["reused_images"]) == (6, 3)
     assert found["saved_usd"] == signs.json("status", "january")["cost_usd"]
-    assert "6 images can be used again; 3 were, which saved $0.01" in signs.run("reuse", "stats").stdout
+    told = signs.run("reuse", "stats").stdout
+    assert "6 jobs have what can be used again, 3 different pictures by the ledger (prune looks at the files)" in told
+    assert "; 3 images were, which saved $0.01" in told
     (signs.folder / "images/january/row-1.png").unlink()
     assert signs.json("reuse", "prune") == {"too_old": 0, "gone": 1, "left": 5}
     assert signs.json("reuse", "forget", "january", "row-2") == {"name": "january", "forgotten": 2}

@@ -64,10 +64,21 @@ def test_a_column_that_no_manifest_has_is_told(spending):
     with pytest.raises(WrongUsage, match="no manifest has a column 'client' of its own; none has any"):
         _spent(spending, "column:client")
     spending.columns("shelf", "client", batch="shop")
-    with pytest.raises(WrongUsage, match="a column 'Client' of its own; there are shelf, client"):
-        _spent(spending, "column:Client")
+    with pytest.raises(WrongUsage, match="a column 'Clients' of its own; there are shelf, client"):
+        _spent(spending, "column:Clients")
     with pytest.raises(WrongUsage, match="none has any"):
         _spent(spending, "column:client", ["shelf"])
+
+
+def test_a_column_is_found_in_any_case_if_it_is_the_only_one(ledger):
+    """The very name comes first; of two that differ in nothing else none is guessed."""
+    ledger.submit(ledger.row("a", metadata={"Client": "acme", "shelf": "upper", "Shelf": "lower"}))
+    ledger.columns("Client", "shelf", "Shelf")
+    ledger.succeed(ledger.claim(), "a.png", cost=1)
+    for name, key in (("client", "acme"), ("shelf", "upper"), ("Shelf", "lower")):
+        assert [one.key for one in _spent(ledger, f"column:{name}").entries] == [key]
+    with pytest.raises(WrongUsage, match="no manifest has a column 'SHELF'"):
+        _spent(ledger, "column:SHELF")
 
 
 _USAGE = {"input_text_tokens": 10, "input_image_tokens": 0, "output_tokens": 100}

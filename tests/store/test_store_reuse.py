@@ -281,8 +281,8 @@ def test_what_is_reusable_what_was_reused_and_what_that_saved(ledger):
     with ledger.database.read() as tx:
         found = reusable.stats(tx, ledger.at(-1))
         late = reusable.stats(tx, ledger.at(5))
-    assert found[False] == reusable.Reusable(3, 1, 40, 0)
-    assert found[True] == reusable.Reusable(1, 0, 0, 0)
+    assert found[False] == reusable.Reusable(3, 1, 3, 1, 40, 0)
+    assert found[True] == reusable.Reusable(1, 1, 1, 0, 0, 0)
     assert (late[False].images, late[False].reused) == (0, 1)
 
 
