@@ -1,10 +1,12 @@
 """Resized copies, for sizes that are smaller than any that a model makes.
 
-A copy lies beside its image as `row-7~256x256.png`, whole or not at all. The image itself stays untouched: a rewrite breaks the
+A copy lies beside its image as `row-7~256x256.png`, whole or not at all, and bears its image's time of change: by that it is
+known what it was made from. The image itself stays untouched: a rewrite breaks the
 vendor's signature in it, and so the copy carries none. Copies are no artifacts: they can be made again at any time for nothing.
 """
 
 import io
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ class NotCopied(Exception):
 
 
 def is_missing(root: Path, path: str, size: str) -> bool:
-    """Whether the copy of an image has to be made: it is not there, or older than the image. No image needs no copy."""
+    """Whether the copy of an image has to be made: it is not there, or made from another one. No image needs no copy."""
     try:
         image = (root / path).lstat()
         if not stat.S_ISREG(image.st_mode):
@@ -31,7 +33,8 @@ def is_missing(root: Path, path: str, size: str) -> bool:
     except OSError:
         return False
     try:
-        return (root / copy_path(path, size)).lstat().st_mtime_ns < image.st_mtime_ns
+        # An image that is used again is as old as it was made: what is newer may be the copy of the one that made room for it.
+        return (root / copy_path(path, size)).lstat().st_mtime_ns != image.st_mtime_ns
     except OSError:
         return True
 
@@ -42,9 +45,11 @@ def make(root: Path, path: str, size: str, part: Path) -> None:
     width, height = map(int, size.split("x"))
     try:
         files.refuse_link(target.parent)
+        made_at = (root / path).stat().st_mtime_ns
         (failure,) = files.write_durably([(part, _resized((root / path).read_bytes(), (width, height)))])
         if failure is not None:
             raise failure
+        os.utime(part, ns=(made_at, made_at))
         part.replace(target)
     except Exception as error:
         # A decoder may raise anything: whatever it is, the image is stored and its job is done.

@@ -130,18 +130,21 @@ class Desk:
             for image, path in zip(record.images, paths, strict=True):
                 part = self._part_path(record, image)
                 files.refuse_link((self._root / path).parent)
-                files.link_or_copy(self._root / path, part)
+                if (failure := files.link_or_copy(self._root / path, part)) is not None:
+                    return failure
                 if not _is(part, image):
                     return NotAsStored(f"{path} is not the image that was stored")
         except FileNotFoundError:
             return NotAsStored(f"{path} is not there any more")
         except OSError as error:
-            return error
+            # What cannot be read is bought; only a disk that takes nothing stops the others, too.
+            return NotAsStored(f"{path} cannot be read: {error.strerror or error}")
         return None
 
     def has(self, image: Artifact) -> bool:
-        """Whether a file of that size is where an image was stored; what is in it is not looked at."""
-        return files.is_stored(self._root / image.path, image.bytes)
+        """Whether a file of that size is where an image was stored, behind no link; what is in it is not looked at."""
+        path = self._root / image.path
+        return files.is_stored(path, image.bytes) and not path.parent.is_symlink()
 
     def hold(self) -> None:
         """Return when every answer that was written is durable. Raises OSError."""

@@ -77,21 +77,19 @@ def is_stored(path: Path, size: int) -> bool:
     return stat.S_ISREG(found.st_mode) and found.st_size == size
 
 
-def link_or_copy(source: Path, target: Path) -> None:
-    """The same file under a second name, or where the disk cannot do that a durable copy. Raises OSError.
-
-    What is no file of its own, like a link, is not there.
+def link_or_copy(source: Path, target: Path) -> OSError | None:
+    """The same file under a second name, or where the disk cannot do that a durable copy; why it could not be written is
+    returned. Raises OSError where the source cannot be read. What is no file of its own, like a link, is not there.
     """
     if not stat.S_ISREG(source.lstat().st_mode):
         raise FileNotFoundError(errno.ENOENT, "it is not a file", str(source))
     try:
         target.hardlink_to(source)
-    except FileNotFoundError:
-        raise
     except OSError:
+        # Whose fault it is, the copy shows.
         (failure,) = write_durably([(target, source.read_bytes())])
-        if failure is not None:
-            raise failure from None
+        return failure
+    return None
 
 
 def write_durably(parts: Sequence[tuple[Path, bytes]], *, mode: int = 0o666) -> list[OSError | None]:

@@ -1,7 +1,7 @@
 """What is made of every row before it becomes a request: a matrix multiplies it, a template words it, a profile goes around."""
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -46,13 +46,16 @@ class Recipe:
         for key in self._idle(row) if self != _PLAIN else ():
             yield f"[matrix] {key} is no field of a request and the prompt does not name it: all its values ask for the same"
 
-    def variants(self, row: Row) -> Iterator[Row]:
-        """The row once for every combination, with its final prompt. A row that could not be read comes as it is."""
+    def variants(self, row: Row, accepted: Collection[str] = ()) -> Iterator[Row]:
+        """The row once for every combination, with its final prompt. A row that could not be read comes as it is.
+
+        `accepted` are fields whose words go out as they are given.
+        """
         if self == _PLAIN or _is_unread(row):
             yield row
             return
         words = self._words(row)
-        name = row.custom_id or _derived(row, words)
+        name = row.custom_id or _derived(row, words, accepted)
         findings = (
             Finding("prompt", f"the template's {{{column}}} is empty in this row")
             for column, text in words.items()
@@ -110,9 +113,13 @@ def _said(row: Row, name: str) -> str | None:
     return as_text((row.cells if slot.is_field else row.metadata).get(slot.name, ""))
 
 
-def _derived(row: Row, words: Mapping[str, str | None]) -> str:
+def _derived(row: Row, words: Mapping[str, str | None], accepted: Collection[str]) -> str:
     """The name of a row without one: its own request cells and what it says for the template, whose text does not enter."""
-    cells = {field: normal(field, value) for field, value in row.cells.items() if field not in BESIDE_THE_REQUEST}
+    cells = {
+        field: value if field in accepted else normal(field, value)
+        for field, value in row.cells.items()
+        if field not in BESIDE_THE_REQUEST
+    }
     said = dict(sorted((name.casefold(), text) for name, text in words.items() if text))
     others = {f"{{{name}}}": text for name, text in said.items() if name not in cells}
     return identity.derive({**cells, **others}, " ".join(said.values()) or None)

@@ -57,6 +57,12 @@ class Terms:
         """That of the provider of a row; one that nobody knows is refused elsewhere."""
         return self.dialects.get(str(row.cells.get(PROVIDER, "")), self.dialects[""])
 
+    def accepted_of(self, row: Row) -> set[str]:
+        """The fields that those who can make a row, it or a matrix naming them, take as they are given."""
+        varied = [one.fields[PROVIDER] for one in self.recipe.matrix if PROVIDER in one.fields]
+        named = varied or [row.cells.get(PROVIDER, "")]
+        return {name for one in named for name in self.dialects.get(str(one), self.dialects[""]).accepts}
+
     def catalog(self, provider: str) -> Catalog:
         """The models of a provider."""
         return self.dialects.get(provider, self.dialects[""]).catalog
@@ -151,7 +157,7 @@ def _variants(row: Row, terms: Terms, inputs: InputFiles, reading: Reading) -> I
     warnings = dict.fromkeys(map(shortened, terms.recipe.warnings(row)))
     for finding in terms.recipe.unfit(row):
         reading.add_once(row.columns.line or row.line, finding)
-    for variant in terms.recipe.variants(row):
+    for variant in terms.recipe.variants(row, terms.accepted_of(row)):
         wanted, found = _checked(variant, terms, inputs)
         findings.update(dict.fromkeys(found))
         warnings.update(dict.fromkeys(_told(variant, wanted, terms)) if wanted else {})

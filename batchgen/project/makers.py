@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # Nobody waits longer for what is only good to know.
 _SOON_S = 20.0
+_UNKNOWN = Catalog(())
 
 
 class Makers:
@@ -84,7 +85,9 @@ class Makers:
         return self._settings.limits if name == SANDBOX else self._settings.providers[name].limits
 
     def catalog(self, name: str) -> Catalog:
-        """Its models, and what they cost there."""
+        """Its models, and what they cost there: nobody knows that of a provider whose table is gone."""
+        if name not in ("", OPENAI, SANDBOX) and name not in self._settings.providers:
+            return _UNKNOWN
         return self._settings.dialect(name).catalog
 
     def account(self, name: str) -> str:

@@ -4,11 +4,13 @@ A decoder of JSON looks at every character of a text for its end and makes a cop
 to hash them. Base64 has no quotes, so that its end is found at once, and can be read where it stands.
 """
 
+import secrets
+
 _KEY = b'"b64_json"'
 _ESCAPE = b"\\"
 _DATA_URL = b"data:"
-# Not of the alphabet of base64.
-_MARK = "@"
+# Not of the alphabet of base64, and what no server can say, escaped or not.
+_MARK = f"@{secrets.token_hex(16)}-"
 
 
 def lifted(body: bytes) -> tuple[bytes, dict[str, memoryview]]:

@@ -15,7 +15,7 @@ from batchgen.store.engine import Database
 
 
 def missing(database: Database, root: Path, batches: Sequence[Batch]) -> Iterator[Resized]:
-    """The copies that are not there, or older than their images."""
+    """The copies that are not there, or made from other images than are."""
     ids, after = [batch.id for batch in batches], None
     with database.read() as tx:
         while part := copies.of_batches(tx, ids, after):

@@ -58,8 +58,10 @@ class Reuser:
     def take(self, tx: Transaction, job_ids: Sequence[int]) -> list[Claim]:
         """Claim those of these jobs for which there is something; called with a transaction, before all else in it."""
         wanted = self._scope.filter()
-        most = self._scope.most(len(job_ids))
-        wanted = replace(wanted, only_jobs=job_ids[:most])
+        if wanted.only_jobs is not None:
+            # Another pool may have reached the limit since these were found.
+            job_ids = [job_id for job_id in job_ids if job_id in wanted.only_jobs]
+        wanted = replace(wanted, only_jobs=job_ids[: self._scope.most(len(job_ids))])
         search = Search(self._rules, wanted.provider, self._clock(), self._is_usable)
         return reuse.take(tx, wanted, self._leases.fresh(), search)
 

@@ -101,16 +101,22 @@ def test_a_moving_picture_moves(root):
         assert (copy.size, copy.info["loop"]) == ((10, 10), 0)
 
 
-def test_a_copy_is_missing_until_it_is_newer_than_its_image(root):
-    """So that an image that was made again gets a new copy; where there is no image, none can be made."""
+def test_a_copy_is_missing_until_it_is_made_from_the_image(root):
+    """So that an image that was made again gets a new copy, and one that is used again, too; no image needs none."""
     assert not copies.is_missing(root, "shop/cup.png", "20x20")
     path = stored(root, Image.new("RGB", (60, 60)))
     assert copies.is_missing(root, "shop/cup.png", "20x20")
     copied(root, "20x20").close()
     assert not copies.is_missing(root, "shop/cup.png", "20x20")
-    later = (root / "shop/cup~20x20.png").stat().st_mtime_ns + 1_000_000_000
-    os.utime(path, ns=(later, later))
-    assert copies.is_missing(root, "shop/cup.png", "20x20")
+    for another in (1_000_000_000, -1_000_000_000):
+        made_at = path.stat().st_mtime_ns + another
+        os.utime(path, ns=(made_at, made_at))
+        assert copies.is_missing(root, "shop/cup.png", "20x20")
+        copies.make(root, "shop/cup.png", "20x20", root / "part")
+        assert not copies.is_missing(root, "shop/cup.png", "20x20")
+    # A second name for the image, as where it is used again, changes nothing of that.
+    (root / "shop/twin.png").hardlink_to(path)
+    assert not copies.is_missing(root, "shop/cup.png", "20x20")
     path.unlink()
     path.mkdir()
     assert not copies.is_missing(root, "shop/cup.png", "20x20")

@@ -250,3 +250,17 @@ def test_a_row_that_cannot_be_read_comes_as_it_is():
         row = _rows(text)[1]
         assert list(recipe.unfit(row)) == []
         assert list(recipe.variants(row)) == [row]
+
+
+def test_what_a_provider_accepts_names_a_row_as_it_is_written():
+    """Words that nobody rewrites keep the names that they have had; others are the same in any case."""
+    upper, lower = _rows("x,quality,size\nchair,High,1024X1024\nchair,high,1024x1024\n")
+    recipe = Recipe(parse("A {x}"))
+
+    def name(row, accepted):
+        (variant,) = recipe.variants(row, accepted)
+        return variant.derived
+
+    assert name(upper, ()) == name(lower, ()) == name(lower, ("quality", "size"))
+    as_written = {"quality": "High", "size": "1024X1024", "{x}": "chair"}
+    assert name(upper, ("quality", "size")) == identity.derive(as_written, "chair") != name(lower, ())

@@ -9,6 +9,8 @@ import pytest
 from hostile.conftest import Stage, stage
 from scripted_server import error, images, reply
 
+from batchgen.core import identity
+
 from .conftest import REPOSITORY, Program, Server, prompts
 
 __all__ = ["stage"]
@@ -387,3 +389,19 @@ def test_neither_key_nor_token_is_written_anywhere(program: Program, stage: Call
     written = [path.read_bytes() for path in sorted(program.folder.rglob("*")) if path.is_file()]
     parts = [one[start : start + 12].encode() for one in (key, token) for start in range(len(one) - 12)]
     assert [part for part in parts for data in (*written, said.encode()) if part in data] == []
+
+
+@pytest.mark.parametrize("is_varied", [False, True])
+def test_a_word_that_a_provider_takes_as_it_is_names_a_row_as_it_is(
+    shop: tuple[Program, Stage, Stage], is_varied: bool
+) -> None:
+    """With a template as without one, whether the row names the provider or a matrix does: an upgrade buys nothing again."""
+    program, good, _ = shop
+    program.write("config.toml", _described(bad="http://127.0.0.1:1/v1", good=good.url) + 'accepts = ["quality", "size"]\n')
+    program.write("w.csv", "x,quality,size\nchair,High,1024X1024\n" if is_varied else "x,quality,provider\nchair,High,good\n")
+    matrix = '[matrix]\nprovider = ["good"]\n' if is_varied else ""
+    program.write("job.toml", f'manifest = "w.csv"\nprompt = "A {{x}}"\n{matrix}')
+    (shown,) = program.json("check", "job.toml")["manifests"][0]["first"]
+    size = {"size": "1024X1024"} if is_varied else {}
+    name = identity.derive({"quality": "High", **size, "{x}": "chair"}, "chair")
+    assert shown["custom_id"] == (f"{name}-good" if is_varied else name)

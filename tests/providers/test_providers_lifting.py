@@ -30,12 +30,20 @@ def _put_back(value, texts):
 
 @given(_VALUES, st.sampled_from([(",", ":"), (", ", ": "), (" ,\n", "\t: ")]), st.booleans())
 def test_whatever_a_body_holds_is_found_again(value, separators, ascii_only):
-    """Texts put back where their marks stand, a body says what it said; what looks like a mark is beside the point."""
+    """Texts put back where their marks stand, a body says what it said."""
     body = json.dumps(value, separators=separators, ensure_ascii=ascii_only).encode()
     rest, texts = lifted(body)
     found = msgspec.json.decode(rest)
-    if "@" not in body.decode():
-        assert _put_back(found, texts) == value
+    assert _put_back(found, texts) == value
+
+
+def test_no_text_of_a_reply_is_taken_for_a_mark():
+    """Not even one that is a mark of another reply's form, written in escapes."""
+    _, before = lifted(b'{"b64_json":"QUJD"}')
+    rest, texts = lifted(rb'{"b64_json":"REVG","url":"\u0040\u0030","id":"@0"}')
+    said = msgspec.json.decode(rest)
+    assert [name for name, text in said.items() if text in texts] == ["b64_json"]
+    assert all(len(mark) > 30 for mark in (*before, *texts))
 
 
 @pytest.mark.parametrize(

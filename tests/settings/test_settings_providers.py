@@ -8,6 +8,7 @@ import pytest
 from batchgen.core import pricing
 from batchgen.core.dialect import Dialect
 from batchgen.errors import SettingsError
+from batchgen.project.makers import Makers
 from batchgen.settings import load as loading
 
 AZURE = """
@@ -239,3 +240,10 @@ def test_defaults_may_hold_what_a_provider_accepts(load):
             load(config)
     with pytest.raises(SettingsError, match=r"\[defaults\] style = \['a'\]: must be a text, a number or a truth value"):
         load(f"[defaults]\nstyle = ['a']\n{LEAST}accepts = ['style']")
+
+
+def test_nobody_knows_the_prices_of_a_provider_that_is_gone(load):
+    """What it made is of unknown cost, not of the vendor's; who needs no description has the vendor's models."""
+    makers = Makers(load(LEAST))
+    for name, is_known in [("azure", True), ("openai", True), ("sandbox", True), ("", True), ("gone", False)]:
+        assert (makers.catalog(name).find("gpt-image-2.5-flare") is not None) is is_known, name

@@ -12,6 +12,7 @@ from worker_bench import BOUND_S, Watcher, until
 
 from batchgen.core.job import State
 from batchgen.core.outcome import Outcome
+from batchgen.store.reuse import Rules
 from batchgen.worker.plan import shared_out
 from batchgen.worker.pools import Labelled, Pools
 from batchgen.worker.scope import Run
@@ -26,7 +27,7 @@ def shop(bench):
     return bench.submit(ROWS, columns="custom_id,prompt,provider", providers=("azure", "fal"))
 
 
-async def together(bench, batch, servers, *, limit=None, watcher=None, body=None):
+async def together(bench, batch, servers, *, limit=None, watcher=None, body=None, reuse=None):
     """A pool for each provider, run to their end; `body` is done meanwhile."""
     shares = shared_out({batch.id: "openai"}, {batch.id: list(servers)}, list(servers))
     run, watcher = Run(limit), watcher or Watcher()
@@ -34,7 +35,7 @@ async def together(bench, batch, servers, *, limit=None, watcher=None, body=None
         pools = {}
         for name, server in servers.items():
             await opened.enter_async_context(server)
-            plan = replace(bench.plan(batch), provider=name, rows_for=shares[name], account=name)
+            plan = replace(bench.plan(batch), provider=name, rows_for=shares[name], account=name, reuse=reuse)
             pool = bench.pool(server, plan, watcher=Labelled(watcher, name), together=run)
             pools[name] = await opened.enter_async_context(pool)
         whole = Pools(pools)
@@ -106,6 +107,18 @@ def test_a_limit_is_shared(bench, shop, limit):
     servers = {"azure": ScriptedServer(), "fal": ScriptedServer()}
     result = asyncio.run(together(bench, shop, servers, limit=limit))
     assert (result.succeeded, sum(len(server.seen) for server in servers.values())) == (limit, limit)
+
+
+@pytest.mark.parametrize("limit", [1, 3])
+def test_a_limit_is_shared_by_what_is_used_again(bench, limit):
+    """As many as it says, however many providers look for what was made before at once."""
+    columns, servers = "custom_id,prompt,provider", ("azure", "fal")
+    for name in ("old", "new"):
+        batch = bench.submit(ROWS, name=name, columns=columns, providers=servers)
+        asked = {one: ScriptedServer() for one in servers}
+        how = {} if name == "old" else {"limit": limit, "reuse": Rules(within_batch=True)}
+        result = asyncio.run(together(bench, batch, asked, **how))
+    assert (result.succeeded, result.reused, sum(len(server.seen) for server in asked.values())) == (limit, limit, 0)
 
 
 def test_a_stop_reaches_all_of_them(bench, shop):

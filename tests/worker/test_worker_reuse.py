@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -106,6 +107,36 @@ def test_a_file_that_is_not_as_it_was_stored_is_not_used(bench, old, spoil, outc
     assert bench.desks() == []
 
 
+def test_a_folder_that_became_a_link_is_not_read(bench, old):
+    """It is not looked into at all, and its images are bought."""
+    (bench.root / "old").rename(bench.root / "elsewhere")
+    (bench.root / "old").symlink_to("elsewhere")
+    result, requests, batch = again(bench)
+    assert (requests, result.succeeded, result.reused) == (1, 1, 0)
+    assert bench.job(batch, "ours").outcomes == ["succeeded"]
+
+
+@pytest.mark.parametrize("refused", [errno.EACCES, errno.EIO])
+def test_an_image_that_cannot_be_read_is_bought(bench, old, monkeypatch, refused):
+    """Whatever the disk says of it: the run goes on, and nothing of the attempt is left."""
+    read = Path.read_bytes
+
+    def refuse(path, *_):
+        if path == bench.root / "old/bear.png":
+            raise OSError(refused, os.strerror(refused))
+        return read(path)
+
+    def no_links(*_):
+        raise OSError(errno.EXDEV, "another disk")
+
+    monkeypatch.setattr(Path, "hardlink_to", no_links)
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    result, requests, batch = again(bench)
+    assert (requests, result.succeeded, result.reused, result.halted) == (1, 1, 0, None)
+    assert bench.job(batch, "ours").outcomes == ["released", "succeeded"]
+    assert bench.desks() == []
+
+
 def test_where_the_disk_has_no_links_it_is_copied(bench, old, monkeypatch):
     """As between two file systems: the same bytes, in a file of their own."""
 
@@ -123,7 +154,7 @@ def test_a_disk_that_takes_nothing_halts_the_run_and_buys_nothing(bench, old, mo
     """What cannot be linked could not be stored either; the next run finds the job where it was."""
 
     def refuse(*_):
-        raise OSError(errno.ENOSPC, "No space left on device")
+        return OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(files, "link_or_copy", refuse)
     with pytest.raises(Halted, match="No space left"):
