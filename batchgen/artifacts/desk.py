@@ -143,8 +143,7 @@ class Desk:
 
     def has(self, image: Artifact) -> bool:
         """Whether a file of that size is where an image was stored, behind no link; what is in it is not looked at."""
-        path = self._root / image.path
-        return files.is_stored(path, image.bytes) and not path.parent.is_symlink()
+        return files.is_stored(self._root / image.path, image.bytes)
 
     def hold(self) -> None:
         """Return when every answer that was written is durable. Raises OSError."""

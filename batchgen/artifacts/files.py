@@ -69,12 +69,12 @@ def write_all(handle: int, data: bytes) -> None:
 
 
 def is_stored(path: Path, size: int) -> bool:
-    """Whether there is a file of this size in bytes; what is in it is not looked at."""
+    """Whether there is a file of this size in bytes, behind no link; what is in it is not looked at."""
     try:
         found = path.lstat()
     except OSError:
         return False
-    return stat.S_ISREG(found.st_mode) and found.st_size == size
+    return stat.S_ISREG(found.st_mode) and found.st_size == size and not path.parent.is_symlink()
 
 
 def link_or_copy(source: Path, target: Path) -> OSError | None:
