@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _MICROS = 1_000_000
 
 
-def tell(console: Console, project: "Project", batches: "Sequence[Batch]", limit: int | None, *, yes: bool) -> None:
-    """Say what a run will cost, and ask if that is more than a person wants to spend without being asked.
+def tell(console: Console, project: "Project", batches: "Sequence[Batch]", limit: int | None, *, yes: bool) -> int:
+    """Say what a run will cost, and ask if that is more than a person wants to spend without being asked; returns the jobs.
 
     Raises TooDear where nobody agrees. Simulated money is told and never asked about.
     """
@@ -35,17 +35,18 @@ def tell(console: Console, project: "Project", batches: "Sequence[Batch]", limit
     with project.database.read() as tx:
         found = forecast(tx, batches, limit, project.grounds(batches), above)
     if not found.jobs:
-        return
+        return 0
     line = f"to be made: {_words(found)}{' (simulated)' if simulated else ''}"
     if not found.is_above:
         console.tell(line)
-        return
+        return found.jobs
     limit_words = f"more than [budget] confirm_above_usd = {most_usd:g}"
     if not sys.stdin.isatty():
         raise TooDear(f"{line}: {limit_words}; nothing was sent: add --yes to start all the same")
     console.need(line)
     if not click.confirm(f"That may be {limit_words}. Start?", err=True):
         raise TooDear("not started: nothing was sent; the jobs stay pending")
+    return found.jobs
 
 
 def _words(found: "Forecast") -> str:

@@ -98,8 +98,8 @@ def _run(app: App, given: dict[str, Any], *, requeue: bool) -> int:
     with app.project(changed, files.laid_over(changed)) as project:
         scope = _scope(app, project, files, given)
         scope = _made_ready(app.console, project, scope, given, requeue=requeue)
-        forecast.tell(app.console, project, scope.batches, given["limit"], yes=given["yes"])
-        result, stopped_by = _work(app.console, project, scope, given)
+        total = forecast.tell(app.console, project, scope.batches, given["limit"], yes=given["yes"])
+        result, stopped_by = _work(app.console, project, scope, given, total)
         _report(app.console, project, scope, result, as_json=given["as_json"])
         failed = _tell_failures(app.console, project, scope, result)
         if stopped_by is not None:
@@ -176,28 +176,25 @@ def _requeued(tx: "Transaction", batch: "Batch", given: dict[str, Any]) -> int:
     return control.requeue(tx, batch, utc_now(), also)
 
 
-def _work(console: Console, project: "Project", scope: _Scope, given: dict[str, Any]) -> "tuple[Result, int | None]":
-    """Run the pool to its end; also returns the signal that stopped it."""
-    from batchgen.store import reports
-
-    limit = given["limit"]
+def _work(
+    console: Console, project: "Project", scope: _Scope, given: dict[str, Any], total: int
+) -> "tuple[Result, int | None]":
+    """Run the pool to its end, `total` jobs; also returns the signal that stopped it."""
     # Nobody asked for just these batches: one that nobody can make now does not keep the others waiting.
     partly = not scope.named
     plans = project.plans(scope.batches, partly=partly)
     with project.database.read() as tx:
         _, left_out = project.wanted(tx, scope.batches, partly=partly)
-        waiting = sum(reports.unfinished(tx, [batch.id for batch in scope.batches]).values())
-    if not waiting:
+    if not total:
         console.tell("nothing to do")
     if scope.simulated and given["max_cost"] is not None:
         console.tell("--max-cost is about real money: simulated money counts toward no cap")
-    total = min(waiting, limit) if limit else waiting
     # What the program is made of stays for good: not to look through all of it again and again saves some of the time.
     gc.freeze()
 
     async def work() -> "tuple[Result, int | None]":
         with progress.watch(console, total) as watcher:
-            async with project.pools(plans, watcher, limit) as pools:
+            async with project.pools(plans, watcher, given["limit"]) as pools:
                 stopping = Stopping(watcher, pools, given["drain_timeout"])
                 stopping.listen()
                 return await pools.run(), stopping.signal

@@ -23,7 +23,7 @@ _GROWTH_FIRST = 2.0
 _GROWTH_BACK = 1.05
 _GROWTH_LATER = 1.005
 # Between these a rate is near to the one that was refused; what goes well beyond shows that the refusal meant another thing.
-_NEAR, _FAR = 0.7, 1.5
+_NEAR, _BEYOND = 0.7, 1.5
 # What follows a refusal, as a part of what was let through: the longer that was watched, the better it is known.
 _CUTS = ((3.0, 0.5), (10.0, 0.75), (float("inf"), 0.93))
 _LEAST_WATCHED_S = 1.0
@@ -196,7 +196,7 @@ def answered(pace: Pace, limits: Limits, images: int, told: Told = NOTHING_TOLD)
     pace = replace(_with_told(pace, told), let_through=pace.let_through + images)
     if pace.rate is None:
         return pace
-    is_near = _NEAR * pace.too_fast <= pace.rate < _FAR * pace.too_fast
+    is_near = _NEAR * pace.too_fast <= pace.rate < _BEYOND * pace.too_fast
     later = _GROWTH_LATER if is_near else _GROWTH_BACK
     grown = pace.rate * (_GROWTH_FIRST if pace.is_opening else later)
     most = min((float(limit) for limit in (limits.images_per_minute, pace.told_images) if limit), default=None)

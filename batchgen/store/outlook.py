@@ -36,7 +36,7 @@ def staged_rows(tx: Connection, manifest: int, batch: Batch | None) -> Iterator[
         after = part[-1].position
 
 
-def pending(tx: Connection, batches: Sequence[Batch], share: float = 1.0) -> Iterator[Remaining]:
+def unfinished(tx: Connection, batches: Sequence[Batch], share: float = 1.0) -> Iterator[Remaining]:
     """What remains to be made of batches, in their order and that of their manifests; or about such a share of it."""
     for batch in batches:
         for job in remaining.of_batch(tx, batch.id, share):

@@ -115,7 +115,7 @@ def forecast(
         # With a limit it matters which jobs are the first.
         coming = outlook.first(tx, batches, grounds.now, jobs)
     else:
-        coming = islice(outlook.pending(tx, batches, share), stop)
+        coming = islice(outlook.unfinished(tx, batches, share), stop)
     tally, looked_at, reused = Tally(grounds.catalogs), 0, 0
     taken: set[tuple[int, int]] = set()
     while part := list(islice(coming, _LOOKED_AT)):

@@ -9,16 +9,16 @@ not hold.
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
+from sandbox_process import sandbox
 from torture.books import Ledger, log_of
 
 from . import rows
@@ -38,7 +38,16 @@ _MOST_TOLD = 20
 
 def trial(prompts: Sequence[str], faults: str = FAULTS, runs: int = _MOST_RUNS) -> Audit:
     """Make them all, if that takes no more runs than so many, and put the books side by side."""
-    with tempfile.TemporaryDirectory(prefix="batchgen-bill-") as name, _server(folder := Path(name), faults) as environment:
+    with (
+        tempfile.TemporaryDirectory(prefix="batchgen-bill-") as name,
+        sandbox(
+            folder := Path(name),
+            "--faults",
+            faults,
+            BATCHGEN_RETRY__BACKOFF_BASE_S="0.05",
+            BATCHGEN_PROVIDER__TIMEOUT_S="20",
+        ) as environment,
+    ):
         rows.write(prompts, folder)
         is_done = _make(folder, environment, runs)
         costs = json.loads(_run(folder, environment, "costs", "--json").stdout)
@@ -63,25 +72,6 @@ def _make(folder: Path, environment: dict[str, str], runs: int) -> bool:
 def _run(folder: Path, environment: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "batchgen", "-q", *arguments]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-
-
-@contextmanager
-def _server(folder: Path, faults: str) -> Iterator[dict[str, str]]:
-    """A sandbox in a process of its own; yields the environment that leads to it."""
-    environment = {name: text for name, text in os.environ.items() if not name.startswith(("BATCHGEN_", "OPENAI_"))}
-    environment["PYTHONPATH"] = str(_TESTS.parent)
-    command = [sys.executable, "-m", "batchgen", "-q", "sandbox", "--port", "0", "--log", "log.jsonl", "--faults", faults]
-    with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        try:
-            yield environment | {
-                "OPENAI_BASE_URL": server.stdout.readline().strip(),
-                "OPENAI_API_KEY": "sk-bill",
-                "BATCHGEN_RETRY__BACKOFF_BASE_S": "0.05",
-                "BATCHGEN_PROVIDER__TIMEOUT_S": "20",
-            }
-        finally:
-            server.terminate()
 
 
 def main(path: Path) -> int:

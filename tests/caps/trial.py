@@ -20,9 +20,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from postgres import Postgres, started
+from sandbox_process import sandbox
 from torture.books import log_of
 
-_TESTS = Path(__file__).resolve().parents[1]
 PROCESSES = 4
 CAP_CENTS = 100
 _MICROS_A_CENT = 10_000
@@ -57,7 +57,8 @@ def trial(database: str, faults: str, cap_cents: int = CAP_CENTS, number: int = 
     with tempfile.TemporaryDirectory(prefix="batchgen-caps-") as name:
         folder = Path(name)
         _write_rows(folder / "m.csv", 2 * cap_cents, random.Random(number))
-        with _server(folder, faults) as environment:
+        options = ("--latency", "0.1", *(("--faults", faults) if faults else ()))
+        with sandbox(folder, *options, BATCHGEN_RETRY__BACKOFF_BASE_S="0.1") as environment:
             environment["BATCHGEN_BUDGET__PER_DAY_USD"] = f"{cap_cents / 100:.2f}"
             command = [sys.executable, "-m", "batchgen", "--database", database]
             subprocess.run([*command, "-q", "submit", "m.csv"], cwd=folder, env=environment, check=True)
@@ -81,25 +82,6 @@ def _write_rows(path: Path, count: int, chance: random.Random) -> None:
     kinds = chance.choices(["low,1", "medium,1", "low,2"], [6, 3, 1], k=count)
     rows = [f"row-{n},a sign with the number {chance.randrange(10**6)},{kind}" for n, kind in enumerate(kinds)]
     path.write_text("\n".join(["custom_id,prompt,quality,n", *rows]) + "\n", encoding="utf-8")
-
-
-@contextmanager
-def _server(folder: Path, faults: str) -> Iterator[dict[str, str]]:
-    """A sandbox in a process of its own; yields the environment that leads to it."""
-    environment = {name: text for name, text in os.environ.items() if not name.startswith(("BATCHGEN_", "OPENAI_"))}
-    environment["PYTHONPATH"] = str(_TESTS.parent)
-    command = [sys.executable, "-m", "batchgen", "-q", "sandbox", "--port", "0", "--latency", "0.1", "--log", "log.jsonl"]
-    command += ["--faults", faults] if faults else []
-    with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        try:
-            yield environment | {
-                "OPENAI_BASE_URL": server.stdout.readline().strip(),
-                "OPENAI_API_KEY": "sk-caps",
-                "BATCHGEN_RETRY__BACKOFF_BASE_S": "0.1",
-            }
-        finally:
-            server.terminate()
 
 
 def main(runs: int, database: str | None) -> int:

@@ -84,7 +84,7 @@ _ASKED = {
     "held": lambda tx, *_: leases.held_by(tx, "one"),
     "opened": lambda tx, _, ledger: leases.opened(tx, ledger.ids("running")[0], 1),
     "summary": lambda tx, batch, _: reports.summary(tx, batch),
-    "to be made": lambda tx, batch, _: list(outlook.pending(tx, [batch])),
+    "to be made": lambda tx, batch, _: list(outlook.unfinished(tx, [batch])),
     "unfinished": lambda tx, batch, _: reports.unfinished(tx, [batch.id]),
     "claim for two words of a provider": lambda tx, batch, ledger: queue.claim(
         tx, Filter([batch.id], rows_for={batch.id: ("", "azure")}), Lease("two", ledger.at(500)), ledger.at(400), lambda _: 1

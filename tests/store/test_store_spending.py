@@ -141,7 +141,7 @@ def test_an_outlook_is_what_remains(ledger, monkeypatch):
     ledger.finish(ledger.claim(), Outcome.INVALID_REPLY, Verdict(State.PENDING, 60, failed=1), at=2, images=["shop/a.png"])
     ledger.succeed(ledger.claim(at=2))
     with ledger.database.read() as tx:
-        told = [(job.request.images, job.is_begun) for job in outlook.pending(tx, [ledger.batch()])]
+        told = [(job.request.images, job.is_begun) for job in outlook.unfinished(tx, [ledger.batch()])]
         held = [job.request.images for job in remaining.remaining(tx, ledger.filter())]
     assert (told, held) == ([(2, True), (3, False), (1, False)], [2, 3])
 

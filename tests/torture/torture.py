@@ -8,26 +8,23 @@ there are two ledgers, SQLite and a PostgreSQL out of a wheel, which gets a quar
 """
 
 import argparse
-import os
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from crash_points import POINTS
 from postgres import started
+from sandbox_process import sandbox
 
 from .balance import Balance, left_behind
 from .books import log_of
 from .killing import ANY_MOMENT, IN_FLIGHT, Torture, turns
 
-_TESTS = Path(__file__).resolve().parents[1]
 _SEED = 20261121
 _FAULTS = "cut=0.01,reset=0.01,500=0.02,504=0.005,fewer=0.04,empty=0.005,not_image=0.005,bad_base64=0.005"
 _MOST_TOLD = 20
@@ -37,7 +34,7 @@ def torture(moments: int, points: Sequence[str], count: int = 0, *, database: st
     """Kill at so many moments and so many of these points, finish, balance; returns what does not hold."""
     folder = Path(tempfile.mkdtemp(prefix="batchgen-torture-"))
     begun = time.monotonic()
-    with _server(folder) as environment:
+    with sandbox(folder, "--latency", "0.15", "--faults", _FAULTS, BATCHGEN_RETRY__BACKOFF_BASE_S="0.1") as environment:
         tortured = Torture(folder, database or f"sqlite:///{folder / 'ledger.db'}", environment, random.Random(_SEED))
         try:
             tortured.begin()
@@ -92,28 +89,6 @@ def _show(kills: Counter[str], balance: Balance, on_disk: int) -> None:
         f"money: ${balance.billed_micros / 1e6:.6f} billed, ${balance.known_micros / 1e6:.6f} known; "
         f"${missing / 1e6:.6f} more is with unknown attempts, ${balance.at_most_micros / 1e6:.6f} at most"
     )
-
-
-@contextmanager
-def _server(folder: Path) -> Iterator[dict[str, str]]:
-    """A sandbox in a process of its own; yields the environment that leads to it."""
-    environment = {name: text for name, text in os.environ.items() if not name.startswith(("BATCHGEN_", "OPENAI_"))}
-    environment["PYTHONPATH"] = os.pathsep.join([str(_TESTS.parent), str(_TESTS)])
-    command = [sys.executable, "-m", "batchgen", "-q", "sandbox", "--port", "0", "--latency", "0.15", "--log", "log.jsonl"]
-    command += ["--faults", _FAULTS]
-    with (
-        (folder / "server.txt").open("wb") as said,
-        subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=said, text=True) as server,
-    ):
-        assert server.stdout is not None
-        try:
-            yield environment | {
-                "OPENAI_BASE_URL": server.stdout.readline().strip(),
-                "OPENAI_API_KEY": "sk-torture",
-                "BATCHGEN_RETRY__BACKOFF_BASE_S": "0.1",
-            }
-        finally:
-            server.terminate()
 
 
 def main(kills: int, database: str | None) -> int:
