@@ -16,19 +16,12 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from batchgen.artifacts import copies, files
+from batchgen.artifacts import aside, copies, files
 from batchgen.artifacts.answers import Record
-from batchgen.artifacts.image import inspect
 from batchgen.artifacts.journal import Journal
 from batchgen.artifacts.syncs import FolderSyncs
 from batchgen.core.artifact import Artifact
 
-# Replies that could not be understood, for a person to look at: the newest ones, so that they do not pile up.
-UNREAD = "unread"
-# Images that are not done, by batch: no image of the ledger, and so not below the root.
-PREVIEWS = "previews"
-_OWNER_ONLY = 0o600
-_MOST_UNREAD = 20
 # Less than one large image: to begin would be to buy what cannot be kept.
 _LEAST_FREE_BYTES = 16 * 1024 * 1024
 # A large PNG; so much has to be free for every request that is out.
@@ -102,11 +95,7 @@ class Desk:
         failures: list[OSError | None] = [None] * len(answers)
         for (number, *_), failure in zip(parts, files.write_durably([(path, data) for _, path, data in parts]), strict=True):
             failures[number] = failures[number] or failure
-        for (record, _), failure in zip(answers, failures, strict=True):
-            if failure is not None:
-                # A disk that cannot even delete any more must not keep the others from their places.
-                with suppress(OSError):
-                    self.discard(record)
+        self._discard_failed(answers, failures)
         return failures
 
     def take_up(self, answers: Sequence[tuple[Record, Sequence[str]]]) -> list[Exception | None]:
@@ -119,11 +108,15 @@ class Desk:
         except OSError as error:
             return [error] * len(answers)
         failures = [self._taken_up(record, paths) for record, paths in answers]
+        self._discard_failed(answers, failures)
+        return failures
+
+    def _discard_failed(self, answers: Sequence[tuple[Record, object]], failures: Sequence[Exception | None]) -> None:
         for (record, _), failure in zip(answers, failures, strict=True):
             if failure is not None:
+                # A disk that cannot even delete any more must not keep the others from their places.
                 with suppress(OSError):
                     self.discard(record)
-        return failures
 
     def _taken_up(self, record: Record, paths: Sequence[str]) -> Exception | None:
         try:
@@ -150,28 +143,12 @@ class Desk:
         self._syncs.wait(self._folder)
 
     def keep_unread(self, job_id: int, attempt: int, reply: bytes) -> Path:
-        """Store a reply that could not be understood, in place of the oldest such one if there are many. Raises OSError."""
-        folder = self._folder.parent / UNREAD
-        files.refuse_link(folder)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        path = folder / f"{self.owner}-{job_id}-{attempt}.reply"
-        files.write_whole(path, reply, mode=_OWNER_ONLY)
-        for old in sorted((file for file in folder.iterdir() if file.is_file()), key=_age)[:-_MOST_UNREAD]:
-            old.unlink(missing_ok=True)
-        return path
+        """Store a reply that could not be understood. Raises OSError."""
+        return aside.keep_unread(self._folder.parent, f"{self.owner}-{job_id}-{attempt}", reply)
 
     def keep_preview(self, folder: str, name: str, data: bytes) -> None:
-        """Store what a stream shows before an image is done, for a person to look at. Raises OSError, NotAnImage."""
-        extension = inspect(data).extension
-        home = self._folder.parent / PREVIEWS / folder
-        for place in (home.parent, home):
-            files.refuse_link(place)
-            place.mkdir(mode=0o700, exist_ok=True)
-        path = home / f"{name}.{extension}"
-        part = path.with_name(f"{path.name}.part")
-        # Not waited for until it is durable: it is no loss when it is lost.
-        part.write_bytes(data)
-        part.replace(path)
+        """Store what a stream shows before an image is done. Raises OSError, NotAnImage."""
+        aside.keep_preview(self._folder.parent, folder, name, data)
 
     def place(self, records: Sequence[Record]) -> list[OSError | None]:
         """Rename the parts to where they belong, durably; which could not be is returned.
@@ -281,14 +258,6 @@ def disk_full(root: Path) -> OSError:
 def room_on_disk(root: Path) -> int:
     """For how many answers there is room, large ones. Raises OSError where the storage cannot be asked."""
     return max(0, (shutil.disk_usage(root).free - _LEAST_FREE_BYTES) // _BYTES_AN_ANSWER)
-
-
-def _age(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except FileNotFoundError:
-        # Another worker has just thrown it away.
-        return 0.0
 
 
 def _is(path: Path, image: Artifact) -> bool:

@@ -9,7 +9,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from batchgen.artifacts import files
-from batchgen.artifacts.desk import PREVIEWS, UNREAD, Desk, disk_full, room_on_disk
+from batchgen.artifacts.aside import PREVIEWS, UNREAD
+from batchgen.artifacts.desk import Desk, disk_full, room_on_disk
 
 # What is on its way, where it cannot lie beside the root.
 HOME_INSIDE = ".answers"

@@ -1,7 +1,7 @@
-"""The Images API as its vendor documents it: bodies out, replies in, every answer told apart."""
+"""The Images API as its vendor documents it: what is sent, and what comes back. What that says is read in `replies`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -12,40 +12,18 @@ import msgspec
 
 from batchgen.core.dialect import VENDORS_WIRE, Wire
 from batchgen.core.outcome import Ending, Outcome
-from batchgen.core.pace import NOTHING_TOLD, Told
 from batchgen.core.request import EDIT, GENERATE, Request
-from batchgen.providers import inline, lifting, moderation, refusals, streamed
+from batchgen.providers import moderation, refusals, replies
 from batchgen.providers.asking import Asking
 from batchgen.providers.base import Answer
-from batchgen.providers.http import Http, HttpReply, NoReply, json_body, words_of
+from batchgen.providers.http import Http, HttpReply, NoReply, json_body
 from batchgen.providers.links import LinkFailed, LinkRefused, Links
-from batchgen.providers.listening import Stream
 from batchgen.providers.masking import Mask
-from batchgen.providers.refusals import limit_of
-from batchgen.providers.reported import NOTHING_REPORTED, Reported, added, read_usage
 from batchgen.providers.streamed import Gallery, OnPreview
 from batchgen.providers.uploads import InputChanged, edit_body
 
 # A 4K PNG of noise is some 35 MB, and a third more in base64.
 _MOST_BYTES_AN_IMAGE = 64 * 1024 * 1024
-# What is longer holds an image, be it in a form that is not known here.
-_LONGEST_WITHOUT_IMAGE = 64 * 1024
-_URL = b'"url"'
-# An answer has some thirty, and ten for each further image.
-_MOST_QUOTES = 1000
-
-
-class _Image(msgspec.Struct):
-    b64_json: str | None = None
-    url: str | None = None
-
-
-class _Body(msgspec.Struct):
-    """Every field but `created` is optional by the vendor's own types; what is not read here is not needed."""
-
-    data: list[_Image] | None = None
-    usage: Any = None
-    svg_usage: Any = None
 
 
 class _Model(msgspec.Struct):
@@ -59,7 +37,6 @@ class _Models(msgspec.Struct):
 
 _OK = 200
 _MOST_BYTES_OF_MODELS = 4 * 1024 * 1024
-_decoder = msgspec.json.Decoder(_Body)
 _models_decoder = msgspec.json.Decoder(_Models)
 
 
@@ -118,9 +95,9 @@ class OpenAI:
 
     async def _with_links(self, reply: HttpReply) -> HttpReply:
         """Fetch what the reply names by link, before anything else: it expires."""
-        if not 200 <= reply.status < 300 or (reply.stream is None and not _may_name_links(reply.body)):
+        if not replies.may_name_links(reply):
             return reply
-        links = await asyncio.to_thread(_links, reply)
+        links = await asyncio.to_thread(replies.links, reply)
         try:
             images = [await self._links.fetch(link, _MOST_BYTES_AN_IMAGE) for link in links]
         except (LinkFailed, LinkRefused) as error:
@@ -150,55 +127,13 @@ class OpenAI:
             return self._without_reply(error)
         if reply.status != _OK:
             refusal = refusals.read(reply.status, self._mask.data(reply.body))
-            return self._redacted(refusals.ending(refusal, reply.headers, datetime.now(UTC)))
+            return replies.redacted(refusals.ending(refusal, reply.headers, datetime.now(UTC)), self._mask)
         found = moderation.read(reply.body, len(texts))
-        return self._redacted(_invalid(reply, found, NOTHING_REPORTED)) if isinstance(found, str) else found
+        return replies.redacted(replies.invalid(reply, found), self._mask) if isinstance(found, str) else found
 
     def read(self, reply: HttpReply, request: Request, now: datetime) -> Answer:
         """What a complete reply says; see `Provider.read`."""
-        if 200 <= reply.status < 300:
-            answer = _images(reply, request) if reply.stream is None else self._of(reply.stream, reply, request, now)
-            told = _told(reply.headers)
-            if told is not NOTHING_TOLD:
-                answer = replace(answer, ending=replace(answer.ending, told=told))
-            unread = None if answer.unread is None else self._mask.data(answer.unread)
-            answer = replace(answer, unread=unread, masked=self._mask.data)
-        else:
-            refusal = refusals.read(reply.status, self._mask.data(reply.body))
-            answer = Answer(refusals.ending(refusal, reply.headers, now))
-        return replace(answer, ending=self._redacted(answer.ending))
-
-    def _of(self, stream: Stream, reply: HttpReply, request: Request, now: datetime) -> Answer:
-        """What came of a stream; what it cost is what the events say of it, and not known where one may be missing."""
-        found = streamed.parts(stream.events)
-        told = [] if found.broken else [read_usage(one, has_inputs=bool(request.inputs)) for one in found.usages]
-        usage = added(told)
-        images, broken = inline.decoded(found.images)
-        if isinstance(reply.linked, LinkFailed | LinkRefused):
-            unread = b"\n".join(event.data for event in stream.events)
-            return Answer(_unfetched(reply, reply.linked, usage), images, unread=unread)
-        images += reply.linked
-        if len(images) >= request.images:
-            return Answer(_ended(Outcome.SUCCEEDED, reply, usage), images)
-        if found.error is not None:
-            refused = refusals.ending(refusals.in_stream(self._mask.data(found.error)), reply.headers, now)
-            # What was made before was billed, and is kept.
-            words, code = refused.error_message or "", refused.error_code or ""
-            return Answer(_invalid(reply, words, usage, code=code), images) if images else Answer(refused)
-        if stream.broken is not None or found.is_cut or not found.completed:
-            words = "the stream ended before its images" if stream.broken is None else words_of(stream.broken)
-            lost = Ending(Outcome.UNKNOWN, error_code="no_reply", error_message=words, request_id=_request_id(reply))
-            return Answer(lost, images)
-        if found.broken or broken is not None:
-            words = f"an event of the stream cannot be read: {found.broken or broken}"
-            return Answer(_invalid(reply, words, usage), images, unread=b"\n".join(event.data for event in stream.events))
-        return Answer(_invalid(reply, _too_few(images, request.images), usage, code="too_few_images"), images)
-
-    def _redacted(self, ending: Ending) -> Ending:
-        """Once more behind the decoding: JSON can spell a key in other letters, and headers echo as well."""
-        said = (ending.error_code, ending.error_message, ending.request_id)
-        code, message, request_id = (text and self._mask.text(text) for text in said)
-        return replace(ending, error_code=code, error_message=message, request_id=request_id)
+        return replies.read(reply, request, now, self._mask)
 
     def _without_reply(self, error: NoReply) -> Ending:
         unsent = Outcome.UNAVAILABLE if error.reached else Outcome.OFFLINE
@@ -220,59 +155,6 @@ async def _body(request: Request, *, json_edits: bool) -> AsyncIterator[aiohttp.
         yield body
 
 
-def _may_name_links(body: bytes) -> bool:
-    """No image in base64 holds a quote: to go from quote to quote takes a tenth of the time of a search at every place."""
-    at = body.find(b'"')
-    for _ in range(_MOST_QUOTES):
-        if at < 0 or body.startswith(_URL, at):
-            return at >= 0
-        at = body.find(b'"', at + 1)
-    return body.find(_URL, at) >= 0
-
-
-def _links(reply: HttpReply) -> list[str]:
-    if reply.stream is not None:
-        return streamed.links(reply.stream.events)
-    try:
-        named = _decoder.decode(reply.body).data or []
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return []
-    return [link for image in named if (link := inline.link_of(image.b64_json, image.url))]
-
-
-def _images(reply: HttpReply, request: Request) -> Answer:
-    rest, lifted = lifting.lifted(reply.body)
-    try:
-        body = _decoder.decode(rest)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        words = f"the reply is not the JSON of the Images API: {error}"
-        return Answer(_invalid(reply, words, NOTHING_REPORTED), unread=reply.body)
-    usage = read_usage(body.usage, body.svg_usage, has_inputs=bool(request.inputs))
-    texts = [text for image in body.data or [] if (text := inline.text_of(image.b64_json, image.url))]
-    images, broken = inline.decoded([lifted.get(text, text) for text in texts])
-    if isinstance(reply.linked, LinkFailed | LinkRefused):
-        return Answer(_unfetched(reply, reply.linked, usage), images, unread=reply.body)
-    images += reply.linked
-    if len(images) >= request.images:
-        return Answer(_ended(Outcome.SUCCEEDED, reply, usage), images)
-    if broken is not None:
-        return Answer(_invalid(reply, f"the reply holds broken base64: {broken}", usage), images, unread=reply.body)
-    if not images and len(reply.body) > _LONGEST_WITHOUT_IMAGE:
-        words = "the server made the image and answered in a form that is not known"
-        return Answer(_invalid(reply, words, usage, code="unknown_form"), unread=reply.body)
-    return Answer(_invalid(reply, _too_few(images, request.images), usage, code="too_few_images"), images)
-
-
-def _unfetched(reply: HttpReply, error: LinkFailed | LinkRefused, usage: Reported) -> Ending:
-    code = "link_refused" if isinstance(error, LinkRefused) else "link_failed"
-    words = f"the server made the image and answered with a link, and it could not be fetched: {error}"
-    return _invalid(reply, words, usage, code=code)
-
-
-def _too_few(images: Sequence[bytes], wanted: int) -> str:
-    return f"{len(images)} of {wanted} images came"
-
-
 def _day(text: Any) -> date | None:
     """A day as the vendor writes it, be it with a time behind it or in seconds since 1970."""
     try:
@@ -281,22 +163,3 @@ def _day(text: Any) -> date | None:
         return date.fromisoformat(str(text)[:10])
     except (ValueError, OverflowError, OSError):
         return None
-
-
-def _told(headers: Mapping[str, str]) -> Told:
-    """The account's limits a minute, where the headers name them."""
-    images, requests = (limit_of(headers.get(f"x-ratelimit-limit-{kind}", "")) for kind in ("images", "requests"))
-    return Told(images, requests) if images or requests else NOTHING_TOLD
-
-
-def _ended(outcome: Outcome, reply: HttpReply, told: Reported) -> Ending:
-    request_id = _request_id(reply)
-    return Ending(outcome, http_status=reply.status, request_id=request_id, usage=told.usage, remark=told.remark)
-
-
-def _request_id(reply: HttpReply) -> str | None:
-    return reply.headers.get("x-request-id")
-
-
-def _invalid(reply: HttpReply, message: str, told: Reported, *, code: str = "invalid_reply") -> Ending:
-    return replace(_ended(Outcome.INVALID_REPLY, reply, told), error_code=code, error_message=message)

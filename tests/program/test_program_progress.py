@@ -5,6 +5,7 @@ import pty
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -70,11 +71,9 @@ def test_the_bar_of_a_run_that_failed_is_red(program: Program, faults: str) -> N
 
 def _all_of(terminal: int) -> bytes:
     parts = []
-    try:
+    # The other end of a terminal that has gone is an error on Linux.
+    with suppress(OSError):
         while part := os.read(terminal, 65536):
             parts.append(part)
-    except OSError:
-        # The other end of a terminal that has gone is an error on Linux.
-        pass
     os.close(terminal)
     return b"".join(parts)

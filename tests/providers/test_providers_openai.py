@@ -35,7 +35,8 @@ from batchgen.core.outcome import Ending, Outcome
 from batchgen.core.request import Request
 from batchgen.core.usage import Usage
 from batchgen.providers.base import Answer
-from batchgen.providers.openai import OpenAI, read_usage
+from batchgen.providers.openai import OpenAI
+from batchgen.providers.reported import read_usage
 
 KEY = "sk-proj-0123456789abcdef/+="
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
