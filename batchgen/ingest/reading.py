@@ -7,10 +7,9 @@ from datetime import date
 from functools import lru_cache
 from typing import Any
 
-from batchgen.core import assembly, chains, identity, parameters
+from batchgen.core import assembly, identity, parameters
 from batchgen.core.assembly import Wanted
 from batchgen.core.catalog import Catalog
-from batchgen.core.chains import Parent
 from batchgen.core.dialect import Dialect
 from batchgen.core.fields import PROVIDER, Words
 from batchgen.core.inputs import warnings as input_warnings
@@ -20,6 +19,7 @@ from batchgen.core.prompt_rules import NO_RULES, PromptRules
 from batchgen.core.recipe import Recipe
 from batchgen.core.request import EDIT, Value
 from batchgen.core.tutorials import TRANSLATED
+from batchgen.ingest import staging
 from batchgen.ingest.inputs import InputFiles
 from batchgen.ingest.source import Manifest, rows, text_lines
 from batchgen.store import links, submission
@@ -124,10 +124,10 @@ def read(session: Transaction, number: int, manifest: Manifest, terms: Terms) ->
             for variant, wanted in (one for row in read_rows for one in _variants(row, terms, inputs, reading)):
                 if wanted is not None:
                     reading.providers.add(wanted.provider)
-                    part.append(_staged(number, reading.rows, wanted, terms))
-                    taken += _staged_links(number, reading.rows, wanted)
+                    part.append(staging.row_of(number, reading.rows, wanted, simulated=terms.simulated))
+                    taken += staging.links_of(number, reading.rows, wanted)
                 elif variant.custom_id is not None and not identity.fault(variant.custom_id):
-                    part.append(_staged_id(number, reading.rows, variant.line, variant.custom_id))
+                    part.append(staging.row_without_request(number, reading.rows, variant.line, variant.custom_id))
                 reading.rows += not variant.is_header
                 if len(part) >= _ROWS_AT_ONCE:
                     _stage(session, part, taken, reading)
@@ -216,73 +216,6 @@ _ending = lru_cache(maxsize=256)(parameters.ending)
 @lru_cache(maxsize=4096)
 def _warnings(model: str, items: tuple[tuple[str, Value], ...], catalog: Catalog) -> tuple[str, ...]:
     return tuple(finding.message for finding in parameters.warnings(model, dict(items), catalog))
-
-
-def _staged(number: int, position: int, wanted: Wanted, terms: Terms) -> dict[str, Any]:
-    request = wanted.request
-    return {
-        "manifest": number,
-        "position": position,
-        "line": wanted.line,
-        "custom_id": wanted.custom_id,
-        "custom_id_key": identity.fold(wanted.custom_id),
-        "given": wanted.given,
-        "operation": request.operation,
-        "model": request.model,
-        # The sandbox makes whole batches, whatever their rows say.
-        "provider": "" if terms.simulated else wanted.provider,
-        "request": request.stored(),
-        "metadata": dict(wanted.metadata),
-        "fingerprint": request.fingerprint,
-        "priority": wanted.priority,
-        "rewritten": list(wanted.rewritten),
-        "copy_size": wanted.copy_size,
-    }
-
-
-def _staged_links(number: int, position: int, wanted: Wanted) -> list[dict[str, Any]]:
-    """What a row takes from others."""
-    return [
-        {
-            "manifest": number,
-            "position": position,
-            "place": place,
-            "line": wanted.line,
-            "field": named.column,
-            "source": named.source,
-            "key": identity.fold(wanted.custom_id),
-            "parent_key": parent.key,
-        }
-        for place, named in enumerate(wanted.named)
-        if named.is_result and isinstance(parent := chains.parent(named.source), Parent)
-    ]
-
-
-_EMPTY: dict[str, Any] = {
-    "operation": "",
-    "model": "",
-    "provider": "",
-    "request": {},
-    "metadata": {},
-    "fingerprint": "",
-    "priority": 0,
-    "rewritten": [],
-    "copy_size": "",
-}
-
-
-def _staged_id(number: int, position: int, line: int, custom_id: str) -> dict[str, Any]:
-    """A row that cannot be stored still shows that another one has its id."""
-    key = identity.fold(custom_id)
-    return {
-        "manifest": number,
-        "position": position,
-        "line": line,
-        "custom_id": custom_id,
-        "custom_id_key": key,
-        "given": True,
-        **_EMPTY,
-    }
 
 
 def _find_repeated(session: Transaction, number: int, reading: Reading) -> None:

@@ -17,7 +17,6 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
-    and_,
     bindparam,
     exists,
     func,
@@ -32,10 +31,10 @@ from batchgen.core import identity
 from batchgen.core.artifact import Origin
 from batchgen.core.job import State
 from batchgen.core.outcome import Outcome
-from batchgen.core.request import Request, restored
-from batchgen.store import chains
+from batchgen.core.request import Request
+from batchgen.store import chains, unmade
 from batchgen.store.leases import IS_RUNNING, Lease
-from batchgen.store.tables import artifacts, attempts, batches, jobs
+from batchgen.store.tables import attempts, batches, jobs
 
 # What a job has that names no provider: it goes where its batch goes.
 UNNAMED = ("",)
@@ -141,21 +140,6 @@ def mark_sent(tx: Connection, sent: Sequence[tuple[int, int]], now: datetime) ->
     """From here on these attempts (job, number) may be billed; False where the job was taken away: nothing may be sent then."""
     found = {(row.job_id, row.number) for row in tx.execute(_MARK, {"sent": sent, "now": now})}
     return [one in found for one in sent]
-
-
-def request_of(row: Row[Any]) -> Request:
-    """What a row of `jobs` asks for."""
-    return restored(row.operation, row.model, row.request)
-
-
-def missing(tx: Connection, row: Row[Any]) -> tuple[Request, tuple[int, ...], tuple[str, ...]]:
-    """What of a row's request is not made yet, the ordinals of what is, and the paths of what another request made."""
-    request = request_of(row)
-    have, replaces = _earlier_images(tx, row) if row.attempt else ((), ())
-    if len(have) >= request.images:
-        # The request was changed and changed back: what it made then is as old as the rest.
-        have, replaces = (), _paths(tx, row.id)
-    return request.asking_for(request.images - len(have)), have, replaces
 
 
 # Statements are built once: at full speed, building them again for every call costs more than all the rest.
@@ -266,7 +250,7 @@ def _earliest(blocked: bool, only: bool, apart: bool) -> Select[Any]:
 
 def claim_of(tx: Connection, row: Row[Any], reserve: Callable[[Request], int | None], now: datetime) -> Claim:
     """What a claim of a job would be; `row` is one of `due`."""
-    request, have, replaces = missing(tx, row)
+    request, have, replaces = unmade.missing(tx, row)
     if any(one.is_result for one in request.inputs):
         request = replace(request, inputs=chains.with_results(tx, row.batch_id, request.inputs))
     answers = identity.answered(_ends(tx, row.id)) if row.attempt else 0
@@ -279,23 +263,6 @@ def claim_of(tx: Connection, row: Row[Any], reserve: Callable[[Request], int | N
 def _ends(tx: Connection, job_id: int) -> Iterator[tuple[Outcome | None, int | None]]:
     for end in tx.execute(_ENDS, {"of_job": job_id}):
         yield end.outcome and Outcome(end.outcome), end.http_status
-
-
-def _earlier_images(tx: Connection, row: Row[Any]) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """The ordinals of the images of the job's present request, and the paths of those that another request made."""
-    made = (
-        select(artifacts.c.path, artifacts.c.ordinal, attempts.c.fingerprint)
-        .join(attempts, and_(attempts.c.job_id == artifacts.c.job_id, attempts.c.number == artifacts.c.attempt))
-        .where(artifacts.c.job_id == row.id, artifacts.c.replaced_at.is_(None))
-    )
-    images = tx.execute(made).all()
-    mine = tuple(sorted(image.ordinal for image in images if image.fingerprint == row.fingerprint))
-    return mine, tuple(image.path for image in images if image.fingerprint != row.fingerprint)
-
-
-def _paths(tx: Connection, job_id: int) -> tuple[str, ...]:
-    query = select(artifacts.c.path).where(artifacts.c.job_id == job_id, artifacts.c.replaced_at.is_(None))
-    return tuple(tx.execute(query).scalars())
 
 
 def _opening(claimed: Claim, provider: str | None, lease: Lease, now: datetime) -> dict[str, Any]:

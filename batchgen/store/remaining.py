@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, cast, select, tuple_
 
 from batchgen.core.request import Request
-from batchgen.store import queue
+from batchgen.store import queue, unmade
 from batchgen.store.leases import IS_RUNNING
 from batchgen.store.queue import IS_PENDING, Filter
 from batchgen.store.tables import jobs
@@ -76,7 +76,7 @@ def _of(tx: Connection, batch_id: int, conditions: Sequence[ColumnElement[bool]]
     after: tuple[int, int] | None = None
     while part := tx.execute(_part(batch_id, conditions, after)).all():
         for row in part:
-            request, have, _ = queue.missing(tx, row)
+            request, have, _ = unmade.missing(tx, row)
             due_at = None if row.waits_for else row.available_at
             yield Remaining(row.id, row.batch_id, row.fingerprint, row.provider, request, bool(have), due_at)
         after = (part[-1].position, part[-1].id)

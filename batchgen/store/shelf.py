@@ -10,8 +10,8 @@ from batchgen.core.job import State
 from batchgen.core.request import Request
 from batchgen.store import chains
 from batchgen.store.batches import Batch
-from batchgen.store.queue import request_of
 from batchgen.store.tables import artifacts, dependencies, jobs
+from batchgen.store.unmade import request_of
 
 _ROWS_AT_ONCE = 500
 _KEY = (artifacts.c.job_id, artifacts.c.attempt, artifacts.c.ordinal)
